@@ -1,0 +1,1 @@
+"""Work handed out and marked: exchange, submissions, sandbox, scoring, feedback."""

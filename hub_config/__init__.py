@@ -1,0 +1,1 @@
+"""How JupyterHub is set up: settings, sign-in, spawners, roles, services."""
