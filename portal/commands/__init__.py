@@ -1,0 +1,1 @@
+"""Commands of `bitgoeul`, one module a noun."""

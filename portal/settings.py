@@ -1,0 +1,81 @@
+"""The campus's settings as the portal, the grader and the command line see them. Reads the environment once; owns no default secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "BITGOEUL_"
+CONTENT = Path(__file__).resolve().parent.parent / "courses" / "content"
+SIGN_INS = ("demo", "oidc", "github", "google", "gitlab", "azuread")
+
+
+class SettingsError(Exception):
+    """A setting that is missing or wrong; the message names it, says what is allowed and what to do."""
+
+
+@dataclass(frozen=True)
+class PortalSettings:
+    """Where things are and who may speak to whom. Secrets are never shown by repr()."""
+
+    data: Path
+    database_url: str
+    storage: Path
+    offerings: Path
+    homes: Path
+    courses: Path
+    public_url: str
+    hub_api_url: str
+    portal_url: str
+    portal_token: str
+    sign_in: str
+    demo_secret: str
+    session_secret: str
+    admins: tuple[str, ...]
+    locale: str
+    timezone: str
+    production: bool
+
+    def __repr__(self) -> str:
+        return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], *, data: Path | None = None) -> PortalSettings:
+        """Settings from `environ` (BITGOEUL_*); `data` overrides the data folder, defaults follow from it.
+
+        Only the data folder is required: commands that need no running campus work without the rest.
+        """
+
+        def get(name: str, default: str = "") -> str:
+            return environ.get(PREFIX + name, "").strip() or default
+
+        folder = data or (Path(get("DATA")) if get("DATA") else None)
+        if folder is None:
+            raise SettingsError("No data folder is named. Pass --data FOLDER or set BITGOEUL_DATA.")
+        folder = folder.expanduser().resolve()
+        sign_in = get("SIGN_IN", "demo").lower()
+        if sign_in not in SIGN_INS:
+            raise SettingsError(f"BITGOEUL_SIGN_IN is {sign_in!r}; it must be one of {', '.join(SIGN_INS)}.")
+        locale = get("LOCALE", "ko")
+        if locale not in ("ko", "en"):
+            raise SettingsError(f"BITGOEUL_LOCALE is {locale!r}; it must be ko or en.")
+        return cls(
+            data=folder,
+            database_url=get("DATABASE_URL", f"sqlite:///{folder / 'bitgoeul.db'}"),
+            storage=Path(get("STORAGE", str(folder / "storage"))),
+            offerings=Path(get("OFFERINGS", str(folder / "offerings"))),
+            homes=Path(get("HOMES", str(folder / "homes"))),
+            courses=Path(get("COURSES", str(CONTENT))),
+            public_url=get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
+            hub_api_url=get("HUB_API_URL", "http://127.0.0.1:8081/hub/api").rstrip("/"),
+            portal_url=get("PORTAL_URL", "http://127.0.0.1:8010/services/portal").rstrip("/"),
+            portal_token=get("PORTAL_TOKEN"),
+            sign_in=sign_in,
+            demo_secret=get("DEMO_SECRET"),
+            session_secret=get("SESSION_SECRET"),
+            admins=tuple(name.strip() for name in get("ADMINS").split(",") if name.strip()),
+            locale=locale,
+            timezone=get("TIMEZONE", "Asia/Seoul"),
+            production=get("PRODUCTION") in ("1", "true", "yes"),
+        )
