@@ -78,10 +78,9 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for looking; whatever it changed is rolled back."""
+        """A session for looking; what it changed is not kept. Its objects stay readable afterwards."""
         with self._sessions() as session:
             yield session
-            session.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

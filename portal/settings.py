@@ -1,4 +1,4 @@
-"""The campus's settings as the portal, the grader and the command line see them. Reads the environment once; owns no default secret."""
+"""Settings of the portal, the grader and the command line. Reads the environment once; owns no default secret."""
 
 from __future__ import annotations
 

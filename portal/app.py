@@ -1,0 +1,129 @@
+"""The portal as one web application: pages and JSON API below one prefix, opened and closed with its campus.
+
+Owns the order in which things start and how errors reach people. Every route's rule is in `portal.rules`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+
+from cohorts.database import Database, migrate
+from cohorts.hub_sync import Hub, keep_in_sync
+from cohorts.people import ensure_administrators
+from courses.catalogue import load_catalogue
+from grader.storage import Storage
+from portal.api import cohorts as cohorts_api
+from portal.api import documents, exchange, grading
+from portal.context import Campus
+from portal.errors import add_error_handlers
+from portal.hub_sign_in import HubSignIn
+from portal.middleware import BodyLimit, SecurityHeaders
+from portal.pages import admin, feedback, instructor, marks, roster, sign_in, student
+from portal.pages.rendering import STATIC, find_htmx
+from portal.rules import check_complete, enforce
+from portal.settings import PortalSettings, SettingsError
+
+ROUTERS: tuple[APIRouter, ...] = (
+    sign_in.router,
+    student.router,
+    feedback.router,
+    instructor.router,
+    marks.router,
+    admin.router,
+    roster.router,
+    documents.router,
+    grading.router,
+    exchange.router,
+    cohorts_api.router,
+)
+
+
+def create_app(settings: PortalSettings) -> FastAPI:
+    """The application for `settings`; opens nothing before it is started."""
+    check_settings(settings)
+    check_complete(ROUTERS)
+    prefix = urlsplit(settings.portal_url).path.rstrip("/")
+    app = FastAPI(
+        title="빛고을 Bitgoeul",
+        summary="Cohorts, assignments, marks and feedback of a Jupyter campus.",
+        version="0.1.0",
+        openapi_url=None,  # served by portal.api.documents, under the same rules as everything else
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        dependencies=[Depends(enforce)],
+    )
+    app.state.settings = settings
+    app.add_middleware(BodyLimit, unbounded=f"{prefix}/api/exchange/")
+    app.add_middleware(SecurityHeaders)
+    add_error_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=prefix)
+    app.mount(f"{prefix}/static/htmx", StaticFiles(directory=find_htmx().parent), name="htmx")
+    app.mount(f"{prefix}/static", StaticFiles(directory=STATIC), name="static")
+    return app
+
+
+def check_settings(settings: PortalSettings) -> None:
+    """SettingsError for what a portal can't do without."""
+    for name in ("session_secret", "portal_token"):
+        if len(getattr(settings, name)) < 32:
+            raise SettingsError(
+                f"BITGOEUL_{name.upper()} has {len(getattr(settings, name))} characters; the portal needs at least 32. "
+                "`bitgoeul up` makes one; elsewhere use `openssl rand -hex 32`."
+            )
+    if settings.production and not settings.public_url.startswith("https:"):
+        raise SettingsError(
+            f"BITGOEUL_PUBLIC_URL is {settings.public_url}; in production it must start with https:, "
+            "or session cookies would travel in the clear."
+        )
+
+
+def open_campus(settings: PortalSettings) -> Campus:
+    """Database (brought to the newest schema), storage, catalogue and the two clients of the hub."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    migrate(settings.database_url)
+    base = urlsplit(settings.public_url).path.rstrip("/")
+    return Campus(
+        settings=settings,
+        database=Database(settings.database_url),
+        storage=Storage(settings.storage),
+        catalogue=load_catalogue(settings.courses),
+        hub=Hub(settings.hub_api_url, settings.portal_token),
+        sign_in=HubSignIn(
+            hub_path=base + "/hub",
+            hub_api_url=settings.hub_api_url,
+            callback_path=urlsplit(settings.portal_url).path.rstrip("/") + "/oauth_callback",
+            secret=settings.portal_token,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: PortalSettings = app.state.settings
+    here = await run_in_threadpool(open_campus, settings)
+    app.state.campus = here
+    await run_in_threadpool(_admit_administrators, here)
+    syncing = asyncio.create_task(keep_in_sync(here.database, here.hub))
+    try:
+        yield
+    finally:
+        syncing.cancel()
+        with suppress(asyncio.CancelledError):
+            await syncing
+        await here.sign_in.close()
+        here.database.close()
+
+
+def _admit_administrators(here: Campus) -> None:
+    with here.database.write() as session:
+        ensure_administrators(session, here.settings.admins, now=datetime.now(UTC))

@@ -1,0 +1,52 @@
+"""What a running portal has at hand: settings, database, storage, catalogue, and its two ways to speak to the hub.
+
+Owns no data. `app.state.campus` holds the one `Campus`; routes ask for it with `Depends(campus)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from cohorts.database import Database
+from cohorts.hub_sync import Hub
+from courses.model import Catalogue
+from grader.storage import Storage
+from portal.hub_sign_in import HubSignIn
+from portal.settings import PortalSettings
+
+
+@dataclass
+class Campus:
+    """Everything a route may need. `hub` acts with the portal's service token, `sign_in` with the person's own."""
+
+    settings: PortalSettings
+    database: Database
+    storage: Storage
+    catalogue: Catalogue
+    hub: Hub
+    sign_in: HubSignIn
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def prefix(self) -> str:
+        """The path below which the portal lives, `/services/portal`."""
+        return urlsplit(self.settings.portal_url).path.rstrip("/")
+
+    @property
+    def hub_path(self) -> str:
+        """The path of the hub's pages as a browser sees them, `/hub`."""
+        return urlsplit(self.settings.public_url).path.rstrip("/") + "/hub"
+
+    @property
+    def base_path(self) -> str:
+        """The path of the whole campus, `/`."""
+        return urlsplit(self.settings.public_url).path.rstrip("/") + "/"
+
+
+def campus(request: Request) -> Campus:
+    """The campus this request is about."""
+    return cast(Campus, request.app.state.campus)

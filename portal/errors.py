@@ -1,0 +1,90 @@
+"""How errors reach people: a JSON object for programs, a page in the person's language for browsers.
+
+A CampusError is a sentence meant to be read; anything else is logged with its trace and shown without detail.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+from urllib.parse import quote
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from cohorts.errors import CampusError
+from portal.context import campus
+from portal.identity import SignInNeeded
+from portal.pages.rendering import page
+
+log = logging.getLogger("bitgoeul.portal")
+
+
+class _Answer(CampusError):
+    """A CampusError made of something that isn't one."""
+
+    def __init__(self, status: int, message: str, korean: str) -> None:
+        super().__init__(message, korean)
+        self.status = status
+
+
+HTTP_TEXTS = {
+    404: ("There is nothing at this address.", "이 주소에는 아무것도 없습니다."),
+    405: ("This address does not take that method.", "이 주소에서는 사용할 수 없는 요청 방식입니다."),
+}
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make `app` answer errors in the two forms."""
+    app.add_exception_handler(CampusError, _campus_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _fault)
+
+
+def wants_json(request: Request) -> bool:
+    """Whether the request is for the API rather than a page."""
+    return request.url.path.startswith(campus(request).prefix + "/api/")
+
+
+async def _campus_error(request: Request, error: Exception) -> Response:
+    return answer(request, cast(CampusError, error))
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    problems = cast(RequestValidationError, error).errors()
+    shown = "; ".join(f"{'.'.join(str(part) for part in item['loc'][1:])}: {item['msg']}" for item in problems[:5])
+    return answer(request, _Answer(422, f"Not understood: {shown}.", f"요청을 이해하지 못했습니다: {shown}."))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    known = cast(HTTPException, error)
+    english, korean = HTTP_TEXTS.get(known.status_code, (str(known.detail), str(known.detail)))
+    return answer(request, _Answer(known.status_code, english, korean))
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(
+        request,
+        _Answer(
+            500,
+            "Something went wrong on our side; it has been logged. Try again, and tell your programme office if it stays.",
+            "시스템 오류가 발생해 기록해 두었습니다. 다시 시도해 보고, 계속되면 운영 사무실에 알려 주세요.",
+        ),
+    )
+
+
+def answer(request: Request, error: CampusError) -> Response:
+    """The answer that tells `error`: JSON below /api, else a page; somebody unknown is sent to sign in."""
+    if wants_json(request):
+        headers = {"WWW-Authenticate": "token"} if error.status == 401 else None
+        return JSONResponse({"error": error.message, "error_ko": error.korean}, error.status, headers)
+    if isinstance(error, SignInNeeded) and request.method == "GET":
+        here = campus(request)
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{here.prefix}/sign-in?next={quote(wanted)}", 303)
+    return page(request, "error.html", {"error": error}, status=error.status)

@@ -1,0 +1,88 @@
+"""The portal's two languages: texts from locale/ko.po (msgids are the English sentences), dates, durations, numbers.
+
+The catalogue is compiled in memory at start-up, so that no binary lies in the repository and none can be stale.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LOCALE_FOLDER = Path(__file__).parent / "locale"
+DATE_TIME = {"ko": "yyyy년 M월 d일 (EEE) a h:mm", "en": "EEE d MMM yyyy, HH:mm"}
+DATE_TIME_SHORT = {"ko": "M월 d일 (EEE) a h:mm", "en": "EEE d MMM, HH:mm"}
+DATE = {"ko": "yyyy년 M월 d일", "en": "d MMM yyyy"}
+
+
+@cache
+def translations(locale: str) -> gettext.NullTranslations:
+    """The catalogue of `locale`; English needs none, since msgids are English."""
+    if locale != "ko":
+        return gettext.NullTranslations()
+    with (LOCALE_FOLDER / "ko.po").open("rb") as source:
+        catalogue = read_po(source, locale="ko")
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+class Speaker:
+    """Says things in one language, with times in one zone."""
+
+    def __init__(self, locale: str, zone: str) -> None:
+        self.locale = locale
+        self.zone = zone
+        self._translations = translations(locale)
+
+    def gettext(self, message: str) -> str:
+        return self._translations.gettext(message)
+
+    def ngettext(self, singular: str, plural: str, n: int) -> str:
+        return self._translations.ngettext(singular, plural, n)
+
+    def pick(self, texts: Mapping[str, str]) -> str:
+        """The text of a two-language value."""
+        return texts.get(self.locale) or texts["ko"]
+
+    def when(self, moment: datetime, zone: str | None = None) -> str:
+        """`2026년 3월 8일 (일) 오후 11:59`, in `zone` or the campus's."""
+        return format_datetime(moment, DATE_TIME[self.locale], tzinfo=ZoneInfo(zone or self.zone), locale=self.locale)
+
+    def when_short(self, moment: datetime, zone: str | None = None) -> str:
+        """The same without the year."""
+        pattern = DATE_TIME_SHORT[self.locale]
+        return format_datetime(moment, pattern, tzinfo=ZoneInfo(zone or self.zone), locale=self.locale)
+
+    def day(self, value: date) -> str:
+        """`2026년 3월 8일`."""
+        return format_date(value, DATE[self.locale], locale=self.locale)
+
+    def span(self, length: timedelta) -> str:
+        """A length of time in its two largest units: `3일 4시간`; less than a minute is `1분 미만`."""
+        minutes = max(int(length.total_seconds()), 0) // 60
+        days, rest = divmod(minutes, 24 * 60)
+        hours, minutes = divmod(rest, 60)
+        parts = []
+        if days:
+            parts.append(self.ngettext("%(n)s day", "%(n)s days", days) % {"n": days})
+        if hours:
+            parts.append(self.ngettext("%(n)s hour", "%(n)s hours", hours) % {"n": hours})
+        if minutes and not days:
+            parts.append(self.ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes})
+        return " ".join(parts) or self.gettext("less than a minute")
+
+    def points(self, value: float | None) -> str:
+        """`12`, `7.5`; `–` for none."""
+        if value is None:
+            return "–"
+        return f"{value:.2f}".rstrip("0").rstrip(".")

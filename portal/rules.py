@@ -1,0 +1,129 @@
+"""Who may use which route. Deny by default: a route that isn't listed here refuses everybody, and stops the start-up.
+
+The table is the first of two guards: it answers from the path alone, before a handler runs. Handlers ask
+`cohorts.access` again about the very rows they touch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from cohorts.access import require_admin, require_member, require_staff
+from cohorts.errors import Forbidden
+from portal.context import Campus, campus
+from portal.identity import Identity, current_user
+
+
+class Who(StrEnum):
+    """Who may use a route."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed in"
+    MEMBER = "member of the offering"
+    STAFF = "staff of the offering"
+    ADMIN = "administrator"
+
+
+Rules = dict[tuple[str, str], Who]
+
+PAGES: Rules = {
+    ("GET", "/"): Who.SIGNED_IN,
+    ("GET", "/sign-in"): Who.ANYONE,
+    ("GET", "/oauth_callback"): Who.ANYONE,
+    ("POST", "/sign-out"): Who.SIGNED_IN,
+    ("POST", "/locale"): Who.ANYONE,
+    ("GET", "/learn/{offering_id}/{assignment}"): Who.MEMBER,
+    ("GET", "/feedback/{attempt_id}"): Who.SIGNED_IN,
+    ("GET", "/feedback/{attempt_id}/{name}"): Who.SIGNED_IN,
+    ("GET", "/teach"): Who.SIGNED_IN,
+    ("GET", "/teach/{offering_id}"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/marks"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/marks.csv"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/grading-server"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/assignments/{assignment}"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/release"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/feedback"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/extensions"): Who.STAFF,
+    ("GET", "/cohorts"): Who.ADMIN,
+    ("POST", "/cohorts"): Who.ADMIN,
+    ("GET", "/cohorts/{cohort_id}"): Who.ADMIN,
+    ("GET", "/cohorts/{cohort_id}/passwords"): Who.ADMIN,
+    ("POST", "/cohorts/{cohort_id}/roster"): Who.ADMIN,
+    ("GET", "/cohorts/{cohort_id}/roster/{import_id}"): Who.ADMIN,
+    ("POST", "/cohorts/{cohort_id}/roster/{import_id}/apply"): Who.ADMIN,
+    ("POST", "/cohorts/{cohort_id}/roster/{import_id}/drop"): Who.ADMIN,
+}
+
+GRADING: Rules = {
+    ("GET", "/api/health"): Who.ANYONE,
+    ("GET", "/api/openapi.json"): Who.ANYONE,
+    ("GET", "/api/me"): Who.SIGNED_IN,
+    ("GET", "/api/me/assignments"): Who.SIGNED_IN,
+    ("GET", "/api/me/offerings/{offering_id}/assignments/{assignment}"): Who.MEMBER,
+    ("GET", "/api/offerings"): Who.SIGNED_IN,
+    ("GET", "/api/offerings/{offering_id}"): Who.MEMBER,
+    ("GET", "/api/offerings/{offering_id}/assignments"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/marks"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/marks.csv"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/grading-server"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/release"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/submissions"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/progress"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/extensions"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/feedback/release"): Who.STAFF,
+}
+
+# The exchange names the offering `course`, nbgrader's word for it; who may do what within is its own business.
+EXCHANGE: Rules = {}
+
+COHORTS: Rules = {}
+
+RULES: Rules = PAGES | GRADING | EXCHANGE | COHORTS
+
+
+class RouteWithoutRule(Exception):
+    """A route that no rule speaks of: add it to `portal.rules`."""
+
+
+def check_complete(routers: Iterable[APIRouter]) -> None:
+    """RouteWithoutRule if a route isn't listed, or a rule has no route."""
+    routes = {
+        (method, route.path)  # type: ignore[attr-defined]
+        for router in routers
+        for route in router.routes
+        for method in route.methods  # type: ignore[attr-defined]
+    }
+    if missing := sorted(routes - RULES.keys()):
+        raise RouteWithoutRule(f"no rule says who may use {missing}")
+    if stale := sorted(RULES.keys() - routes):
+        raise RouteWithoutRule(f"rules speak of routes that do not exist: {stale}")
+
+
+async def enforce(request: Request) -> None:
+    """The dependency of every route: raises SignInNeeded, Forbidden or NotFound where the table says so."""
+    path = request.scope["route"].path
+    here = campus(request)
+    who = RULES.get((request.method, path.removeprefix(here.prefix)))
+    if who is None:
+        raise Forbidden("Nobody may use this address.", "이 주소는 아무도 사용할 수 없습니다.")
+    if who is Who.ANYONE:
+        return
+    identity = await current_user(request)
+    if who is not Who.SIGNED_IN:
+        await run_in_threadpool(_require, here, identity, who, request.path_params)
+
+
+def _require(here: Campus, identity: Identity, who: Who, params: dict[str, str]) -> None:
+    with here.database.read() as session:
+        if who is Who.ADMIN:
+            if not identity.is_admin:
+                raise Forbidden("Only administrators may do this.", "관리자만 할 수 있습니다.")
+            require_admin(session, identity.username)
+            return
+        offering_id = params.get("offering_id") or params["course"]
+        (require_staff if who is Who.STAFF else require_member)(session, identity.username, offering_id)

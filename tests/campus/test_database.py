@@ -1,0 +1,89 @@
+"""The campus database: schema, transactions, times. On SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, StatementError
+
+import grader.models  # noqa: F401  (its tables belong to the schema that is compared)
+from cohorts.database import Base, Database, migrate
+from cohorts.models import Membership, Person, Role
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=timezone(timedelta(hours=9)))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    migrate(database_url)
+    database = Database(database_url)
+    yield database
+    database.close()
+
+
+def person(username: str) -> Person:
+    return Person(username=username, name="김민지", created_at=NOW)
+
+
+def member_of_no_cohort(username: str) -> Membership:
+    return Membership(cohort_id="none", username=username, role=Role.STUDENT, created_at=NOW, changed_at=NOW)
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(database: Database) -> None:
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    with database.write() as session:
+        session.add(person("minji"))
+    migrate(database.url)
+    with database.read() as session:
+        assert session.get(Person, "minji") is not None
+
+
+def test_times_come_back_in_utc(database: Database) -> None:
+    with database.write() as session:
+        session.add(person("minji"))
+    with database.read() as session:
+        found = session.scalars(select(Person)).one()
+    assert found.created_at == NOW
+    assert found.created_at.tzinfo is UTC
+
+
+def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(StatementError, match="times need a timezone"), database.write() as session:
+        session.add(Person(username="minji", name="김민지", created_at=datetime(2026, 3, 2)))
+
+
+def test_a_block_that_raises_changes_nothing(database: Database) -> None:
+    with pytest.raises(IntegrityError), database.write() as session:
+        session.add_all(
+            [
+                person("minji"),
+                Membership(cohort_id="none", username="minji", role=Role.STUDENT, created_at=NOW, changed_at=NOW),
+            ]
+        )
+    with database.read() as session:
+        assert session.get(Person, "minji") is None
+
+
+def test_many_writers_at_once_all_succeed(database: Database) -> None:
+    def write(name: str) -> None:
+        with database.write() as session:
+            session.scalars(select(Person)).all()
+            session.add(person(name))
+
+    threads = [threading.Thread(target=write, args=(f"p{number}",)) for number in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as session:
+        assert len(session.scalars(select(Person)).all()) == 12
