@@ -56,12 +56,13 @@ def bitgoeul() -> None:
 def main() -> None:
     """Run the command; an error that a person can mend is one sentence on stderr and exit status 2."""
     from cohorts.errors import CampusError
+    from courses.problems import CatalogueError
     from portal.settings import SettingsError
     from portal.supervisor import StartError
 
     try:
         bitgoeul.main(prog_name="bitgoeul", standalone_mode=True)
-    except (CampusError, SettingsError, StartError) as error:
+    except (CampusError, CatalogueError, SettingsError, StartError) as error:
         click.echo(f"bitgoeul: {error}", err=True)
         sys.exit(2)
 
