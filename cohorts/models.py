@@ -122,6 +122,7 @@ class RosterImport(Base):
     state: Mapped[ImportState] = mapped_column(words(ImportState), default=ImportState.PREVIEWED)
     uploaded_by: Mapped[str] = mapped_column(ForeignKey("person.username"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    applied_by: Mapped[str | None] = mapped_column(ForeignKey("person.username"))
     applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (CheckConstraint("state in ('previewed', 'applied', 'dropped')", name="state"),)
