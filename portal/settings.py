@@ -74,7 +74,7 @@ class PortalSettings:
             sign_in=sign_in,
             demo_secret=get("DEMO_SECRET"),
             session_secret=get("SESSION_SECRET"),
-            admins=tuple(name.strip() for name in get("ADMINS").split(",") if name.strip()),
+            admins=tuple(name.strip().lower() for name in get("ADMINS").split(",") if name.strip()),
             locale=locale,
             timezone=get("TIMEZONE", "Asia/Seoul"),
             production=get("PRODUCTION") in ("1", "true", "yes"),

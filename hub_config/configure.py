@@ -1,0 +1,147 @@
+"""How JupyterHub is set up: named sections that each assign to `c`. Decides nothing; settings have been read before."""
+
+from __future__ import annotations
+
+import logging
+
+from traitlets.config import Config, PyFileConfigLoader
+
+from hub_config.auth import DemoAuthenticator
+from hub_config.consent import TrustedClients
+from hub_config.oauth import configure_provider
+from hub_config.pages import LOGO, TEMPLATES
+from hub_config.roles import PORTAL, build_roles
+from hub_config.services import build_services
+from hub_config.settings import HubSettings
+from hub_config.spawner import CampusLocalProcessSpawner
+
+DAY = 24 * 3600
+log = logging.getLogger(__name__)
+
+
+def configure(c: Config, settings: HubSettings) -> None:
+    """Set up the hub of this campus, then let DATA/jupyterhub_config.d/*.py have the last word."""
+    configure_addresses(c, settings)
+    configure_state(c, settings)
+    configure_proxy(c, settings)
+    configure_admission(c)
+    configure_sign_in(c, settings)
+    configure_sessions(c, settings)
+    configure_roles(c, settings)
+    configure_services(c, settings)
+    configure_servers(c, settings)
+    configure_spawner(c, settings)
+    configure_pages(c)
+    configure_logs()
+    load_additions(c, settings)
+
+
+def configure_addresses(c: Config, settings: HubSettings) -> None:
+    """The hub listens on this machine only; people come through the proxy, under the public address."""
+    c.JupyterHub.bind_url = "http://" + settings.public_url.split("://", 1)[1]
+    c.JupyterHub.public_url = settings.public_url + "/"
+    c.JupyterHub.hub_ip = "127.0.0.1"
+    c.JupyterHub.hub_port = settings.hub_port
+
+
+def configure_state(c: Config, settings: HubSettings) -> None:
+    """Everything the hub has to remember lies in one folder."""
+    c.JupyterHub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
+    c.JupyterHub.upgrade_db = True
+    c.JupyterHub.cookie_secret_file = str(settings.state / "cookie_secret")
+
+
+def configure_proxy(c: Config, settings: HubSettings) -> None:
+    """The proxy runs beside the hub, so that lessons go on while the hub restarts."""
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = settings.proxy_api_url
+    c.ConfigurableHTTPProxy.auth_token = settings.proxy_token
+
+
+def configure_admission(c: Config) -> None:
+    """Who is in the hub's database gets in: the portal creates and deletes hub users as rosters say."""
+    c.Authenticator.allow_existing_users = True
+    c.Authenticator.allow_all = False
+    c.Authenticator.admin_users = set()
+    c.Authenticator.enable_auth_state = False
+    c.Authenticator.auto_login = False
+
+
+def configure_sign_in(c: Config, settings: HubSettings) -> None:
+    """How people prove who they are."""
+    if settings.provider is None:
+        c.JupyterHub.authenticator_class = DemoAuthenticator
+        c.DemoAuthenticator.secret = settings.demo_secret
+    else:
+        configure_provider(c, settings.provider, settings.public_url)
+
+
+def configure_sessions(c: Config, settings: HubSettings) -> None:
+    """A sign-in lasts a week, a server's or the portal's part of it a day; cookies stay on this site."""
+    c.JupyterHub.cookie_max_age_days = 7
+    c.JupyterHub.oauth_token_expires_in = DAY
+    c.JupyterHub.tornado_settings = {
+        "cookie_options": {"SameSite": "Lax", **({"secure": True} if settings.public_url.startswith("https:") else {})},
+        "oauth_no_confirm_list": TrustedClients(),
+        "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
+    }
+
+
+def configure_roles(c: Config, settings: HubSettings) -> None:
+    c.JupyterHub.load_roles = build_roles(settings.admins)
+
+
+def configure_services(c: Config, settings: HubSettings) -> None:
+    """The portal is where people arrive."""
+    c.JupyterHub.services = build_services(portal_origin=settings.portal_origin, portal_token=settings.portal_token)
+    c.JupyterHub.default_url = f"/services/{PORTAL}/"
+
+
+def configure_servers(c: Config, settings: HubSettings) -> None:
+    """One server a person. A hub that is asked to stop stops them; one that is killed finds them again."""
+    c.JupyterHub.allow_named_servers = False
+    c.JupyterHub.shutdown_on_logout = False
+    c.JupyterHub.cleanup_servers = settings.cleanup_servers
+    c.JupyterHub.concurrent_spawn_limit = settings.concurrent_spawns
+    c.Spawner.start_timeout = 180
+    c.Spawner.http_timeout = 60
+    c.Spawner.options_from_form = "simple"
+    c.Spawner.ip = "127.0.0.1"
+
+
+def configure_spawner(c: Config, settings: HubSettings) -> None:
+    """Where servers run. A spawner other than ours is configured in jupyterhub_config.d."""
+    if settings.spawner != "local":
+        c.JupyterHub.spawner_class = settings.spawner
+        return
+    log.warning(
+        "Servers run as processes of one account and are NOT isolated from each other or from the hub: "
+        "for a demonstration among people who trust each other only."
+    )
+    c.JupyterHub.spawner_class = CampusLocalProcessSpawner
+    c.CampusLocalProcessSpawner.homes = str(settings.homes)
+    c.CampusLocalProcessSpawner.offerings = str(settings.offerings)
+    c.CampusLocalProcessSpawner.logs = str(settings.state / "servers")
+    c.CampusLocalProcessSpawner.portal_url = settings.portal_url
+    c.CampusLocalProcessSpawner.locale = settings.locale
+    c.CampusLocalProcessSpawner.time_zone = settings.timezone
+    c.CampusLocalProcessSpawner.interrupt_timeout = 10
+    c.CampusLocalProcessSpawner.term_timeout = 5
+
+
+def configure_pages(c: Config) -> None:
+    """The hub's few pages look and speak like the portal's."""
+    c.JupyterHub.template_paths = [str(TEMPLATES)]
+    c.JupyterHub.logo_file = str(LOGO)
+
+
+def configure_logs() -> None:
+    """Sign-ins, spawns and requests are told; every cookie that JupyterHub renews isn't."""
+    logging.getLogger("tornado.application").setLevel(logging.WARNING)
+
+
+def load_additions(c: Config, settings: HubSettings) -> None:
+    """The site's own additions, in the order of their names."""
+    folder = settings.data / "jupyterhub_config.d"
+    for path in sorted(folder.glob("*.py")):
+        c.merge(PyFileConfigLoader(path.name, path=str(folder)).load_config())

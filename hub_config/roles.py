@@ -1,0 +1,64 @@
+"""Who may do what at the hub: every role in one list, deny by default. People's roles in courses are the portal's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+PORTAL = "portal"
+ADMINISTRATORS = "campus-administrators"
+GRADING_SERVERS = "grading-servers"
+ENTER_PORTAL = f"access:services!service={PORTAL}"
+
+#: what a person may do: their own server, and the portal
+USER_SCOPES = ("self", ENTER_PORTAL)
+
+#: what a server's token may do: report activity, let its owner in, speak to the portal, and (as any token) say
+#: whose it is
+SERVER_SCOPES = ("users:activity!user", "access:servers!server", ENTER_PORTAL)
+
+#: what the portal may do: keep the hub's people and groups in step with the campus, stop what a person who leaves has
+#: running, and start, enter and share grading servers (whoever shares a right must have it). No learner's server.
+PORTAL_SCOPES = (
+    "admin:users",
+    "read:servers",
+    "delete:servers",
+    "admin:groups",
+    f"start:servers!group={GRADING_SERVERS}",
+    f"access:servers!group={GRADING_SERVERS}",
+    f"shares!group={GRADING_SERVERS}",
+)
+
+#: what an administrator may do at the hub's own pages: see people and servers, start and stop servers; not enter them
+ADMINISTRATOR_SCOPES = (
+    "admin-ui",
+    "list:users",
+    "read:users",
+    "servers",
+    "list:groups",
+    "read:groups",
+    "list:services",
+    "read:services",
+    "read:hub",
+    "read:metrics",
+)
+
+
+def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
+    """The hub's `load_roles`. `admins` are administrators by setting; others get there through the group.
+
+    Nobody is an administrator in JupyterHub's own sense: its `admin` flag can enter every server, and outlives the
+    setting that granted it. These lists are exact: a name that leaves them loses the role when the hub starts.
+    """
+    return [
+        {"name": "user", "scopes": list(USER_SCOPES)},
+        {"name": "server", "scopes": list(SERVER_SCOPES)},
+        {"name": "portal", "scopes": list(PORTAL_SCOPES), "services": [PORTAL]},
+        {
+            "name": "campus-administrator",
+            "description": "Sees people and servers, starts and stops servers",
+            "scopes": list(ADMINISTRATOR_SCOPES),
+            "users": sorted(admins),
+            "groups": [ADMINISTRATORS],
+        },
+    ]
