@@ -148,7 +148,7 @@ def build_programs(environment: Mapping[str, str], folder: Path, addresses: Addr
         command=(sys.executable, "-m", "portal.server", "--port", str(addresses.portal)),
         environment=quiet,
         folder=folder,
-        ready=lambda: _answers(f"http://127.0.0.1:{addresses.portal}/services/portal/api/health"),
+        ready=lambda: _lets_people_in(f"http://127.0.0.1:{addresses.portal}/services/portal/api/health"),
     )
     graders = [
         Program(
@@ -178,4 +178,13 @@ def _answers(url: str) -> bool:
     try:
         return httpx.get(url, timeout=2).status_code == 200
     except httpx.HTTPError:
+        return False
+
+
+def _lets_people_in(url: str) -> bool:
+    """The portal answers, and has told the hub who may sign in."""
+    try:
+        answer = httpx.get(url, timeout=2)
+        return answer.status_code == 200 and answer.json().get("hub") == "in step"
+    except (httpx.HTTPError, ValueError):
         return False

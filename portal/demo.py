@@ -15,7 +15,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 
 from cohorts.database import Database
-from cohorts.models import Membership, MembershipState, Person, Role
+from cohorts.models import Cohort, Membership, MembershipState, Person, Role
+from cohorts.people import ensure_membership, ensure_person
+from courses.catalogue import load_catalogue
+from courses.model import Catalogue
+from grader.storage import Storage
+from portal.campus import open_cohort
 from portal.settings import PortalSettings
 
 TRACK = "job-conversion"
@@ -40,6 +45,16 @@ class DemoPerson:
     name: str
     role_ko: str
     password: str
+
+
+@dataclass(frozen=True)
+class SeedHouse:
+    """What opening a cohort needs, before any portal runs."""
+
+    settings: PortalSettings
+    database: Database
+    storage: Storage
+    catalogue: Catalogue
 
 
 def demo_password(secret_hex: str, username: str) -> str:
@@ -76,33 +91,25 @@ def demo_people(database: Database, settings: PortalSettings) -> list[DemoPerson
 
 
 def seed_demonstration(database: Database, settings: PortalSettings, *, now: datetime) -> bool:
-    """A cohort on the job-conversion track with its people, when there is no cohort yet; True when it was made."""
-    from cohorts.models import Cohort
-    from cohorts.people import ensure_membership, ensure_person
-    from courses.catalogue import load_catalogue
-    from portal.campus import open_cohort_in
+    """A cohort on the job-conversion track with its people, when nobody belongs to one yet; True when it was made.
 
-    with database.read() as session:
-        if session.scalar(select(func.count()).select_from(Cohort)):
-            return False
+    Interrupted between its steps, it goes on with the next one when it is called again.
+    """
     catalogue = load_catalogue(settings.courses)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
     monday = today - timedelta(days=today.weekday())
     cohort_id = f"jc-{monday.year}-1"
+    with database.read() as session:
+        if session.scalar(select(func.count()).select_from(Membership)):
+            return False
+        opened = session.get(Cohort, cohort_id) is not None
+    if not opened:
+        house = SeedHouse(settings, database, Storage(settings.storage), catalogue)
+        title = f"직업전환 {monday.year}년 1기"
+        open_cohort(house, cohort_id=cohort_id, track=TRACK, starts_on=monday, title=title, now=now)
     with database.write() as session:
         username, name = ADMINISTRATOR
         ensure_person(session, username=username, name=name, is_admin=True, now=now)
-        open_cohort_in(
-            session,
-            catalogue,
-            settings.offerings,
-            cohort_id=cohort_id,
-            track=TRACK,
-            starts_on=monday,
-            title=f"직업전환 {monday.year}년 1기",
-            timezone=settings.timezone,
-            now=now,
-        )
         for people, role in ((INSTRUCTORS, Role.INSTRUCTOR), (STUDENTS, Role.STUDENT)):
             for username, name in people:
                 ensure_person(session, username=username, name=name, now=now)

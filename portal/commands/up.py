@@ -81,14 +81,15 @@ def _take_lock(folder: Path) -> IO[str]:
 
 def _prepare_campus(settings: PortalSettings, *, demo: bool) -> None:
     from cohorts.database import Database, migrate
+    from cohorts.people import ensure_administrators
     from portal.demo import seed_demonstration
-    from portal.people import ensure_administrators
 
     migrate(settings.database_url)
     database = Database(settings.database_url)
     try:
         now = datetime.now(UTC)
-        ensure_administrators(database, settings.admins, now=now)
+        with database.write() as session:
+            ensure_administrators(session, settings.admins, now=now)
         if demo and settings.sign_in == "demo":
             seed_demonstration(database, settings, now=now)
     finally:

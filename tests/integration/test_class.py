@@ -1,0 +1,240 @@
+"""A class, played through on a real campus: from the roster to the marks in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from answers import How, solve, source_notebook
+from campus_process import Campus, Lab, Person, wait_for
+from stock import stock_scores
+
+TRACK = "job-conversion"
+COHORT = "play-2026"
+PYTHON = f"{COHORT}-python-data"
+LEARNING = f"{COHORT}-machine-learning"
+ROSTER = """이름,아이디,이메일,역할
+윤가람,garam,garam@example.kr,강사
+"김, 나래",narae,narae@example.kr,학생
+박다온,daon,daon@example.kr,학생
+이라온,raon,raon@example.kr,학생
+"""
+STUDENTS: dict[str, How] = {"narae": "fully", "daon": "partly", "raon": "wrongly"}
+
+
+@dataclass
+class Play:
+    """What the class has come to, for the tests that look at it."""
+
+    campus: Campus
+    administrator: Person
+    instructor: Person
+    students: dict[str, Person]
+    labs: dict[str, Lab]
+    handed_in: dict[str, dict[str, Any]]
+
+
+def open_class(campus: Campus) -> tuple[Person, dict[str, Any]]:
+    """An administrator opens a cohort and imports its roster, as a Korean spreadsheet writes it."""
+    administrator = campus.sign_in("admin")
+    answer = administrator.api(
+        "POST",
+        "/cohorts",
+        json={"id": COHORT, "track": TRACK, "title": "직업전환 시험 기수", "starts_on": "2099-03-02"},
+    )
+    assert answer.status_code == 201, answer.text
+    file = ("명단.csv", ROSTER.replace("\n", "\r\n").encode("cp949"), "text/csv")
+    preview = administrator.api("POST", f"/cohorts/{COHORT}/roster", files={"file": file})
+    assert preview.status_code == 201, preview.text
+    body: dict[str, Any] = preview.json()
+    return administrator, body
+
+
+def fetch_solve_submit(lab: Lab, course: str, assignment: str, source: dict[str, Any], how: How) -> dict[str, Any]:
+    """Press Fetch, solve the notebook, save it, press Submit; what was handed in."""
+    pressed = lab.press("fetch", course, assignment)
+    assert pressed["success"], pressed
+    (path,) = notebooks_of(lab, course, assignment)
+    solved = solve(lab.read_notebook(path), source, how)
+    lab.write_notebook(path, solved)
+    submit(lab, course, assignment)
+    return lab.read_notebook(path)
+
+
+def notebooks_of(lab: Lab, course: str, assignment: str) -> list[str]:
+    entry = next(
+        row for row in lab.assignments(course) if row["assignment_id"] == assignment and row["status"] == "fetched"
+    )
+    return [notebook["path"] for notebook in entry["notebooks"]]
+
+
+def submit(lab: Lab, course: str, assignment: str) -> None:
+    pressed = lab.press("submit", course, assignment)
+    assert pressed["success"], pressed
+
+
+def marked(instructor: Person, course: str, assignment: str) -> list[dict[str, Any]] | None:
+    """The submissions of an assignment once each that was handed in is marked."""
+    answer = instructor.api("GET", f"/offerings/{course}/assignments/{assignment}/submissions")
+    assert answer.status_code == 200, answer.text
+    rows = [row for row in answer.json() if row["attempts"]]
+    assert not any(row["state"] == "failed" for row in rows), rows
+    return rows if rows and all(row["state"] == "done" for row in rows) else None
+
+
+@pytest.fixture(scope="module")
+def play(campus: Campus) -> Play:
+    """The class up to the marks: roster, release, fetch, solve, submit (one twice), marked."""
+    administrator, preview = open_class(campus)
+    assert [entry["username"] for entry in preview["added"]] == ["garam", "narae", "daon", "raon"]
+    assert preview["problems"] == []
+    assert administrator.api("GET", f"/cohorts/{COHORT}/members").json() == []
+    applied = administrator.api("POST", f"/roster-imports/{preview['id']}/apply", json={})
+    assert applied.status_code == 200, applied.text
+
+    def on_the_hub() -> bool:
+        group = administrator.hub("GET", f"/groups/nbgrader-{PYTHON}")
+        return group.status_code == 200 and set(group.json()["users"]) == set(STUDENTS)
+
+    wait_for("the roster's reflection in the hub", on_the_hub, 30)
+    instructor = campus.sign_in("garam")
+    released = instructor.api("POST", f"/offerings/{PYTHON}/assignments/first-steps/release")
+    assert released.status_code == 201, released.text
+
+    source = source_notebook(TRACK, "python-data", "first-steps")
+    students = {name: campus.sign_in(name) for name in STUDENTS}
+    labs = {name: Lab(person).start() for name, person in students.items()}
+    handed_in = {
+        name: fetch_solve_submit(lab, PYTHON, "first-steps", source, STUDENTS[name]) for name, lab in labs.items()
+    }
+    submit(labs["daon"], PYTHON, "first-steps")
+    rows = wait_for("the marking", lambda: marked(instructor, PYTHON, "first-steps"), 120)
+    assert {row["username"]: row["attempts"] for row in rows} == {"narae": 1, "daon": 2, "raon": 1}
+    return Play(campus, administrator, instructor, students, labs, handed_in)
+
+
+def test_marks_equal_those_of_stock_autograde(play: Play, tmp_path: Path) -> None:
+    expected = stock_scores(tmp_path / "stock", TRACK, "python-data", "first-steps", play.handed_in)
+    rows = play.instructor.api("GET", f"/offerings/{PYTHON}/marks").json()
+    assert {row["username"]: row["score"] for row in rows if row["assignment"] == "first-steps"} == expected
+    assert expected["narae"] == next(row["max_score"] for row in rows if row["assignment"] == "first-steps")
+    assert 0 < expected["daon"] < expected["narae"]
+    assert expected["raon"] < expected["daon"]
+
+
+def test_every_attempt_has_a_receipt_of_its_own(play: Play) -> None:
+    standing = play.students["daon"].api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()
+    assert sorted(attempt["number"] for attempt in standing["attempts"]) == [1, 2]
+    assert len({attempt["received_at"] for attempt in standing["attempts"]}) == 2
+    assert all(len(attempt["sha256"]) == 64 for attempt in standing["attempts"])
+
+
+def test_feedback_arrives_by_the_button_without_the_hidden_tests(play: Play) -> None:
+    lab = play.labs["raon"]
+    pressed = lab.press("fetch_feedback", PYTHON, "first-steps")
+    assert pressed["success"], pressed
+    entry = next(row for row in lab.assignments(PYTHON) if row["status"] == "submitted")
+    (submission,) = entry["submissions"]
+    assert submission["has_local_feedback"]
+    folder = submission["local_feedback_path"]
+    listing = lab.call("GET", f"/api/contents/{folder}").json()["content"]
+    (page,) = [item["path"] for item in listing if item["name"].endswith(".html")]
+    html = lab.call("GET", f"/api/contents/{page}", params={"content": "1"}).json()["content"]
+    source = source_notebook(TRACK, "python-data", "first-steps")
+    for line in hidden_lines(source):
+        assert line not in html
+
+
+def hidden_lines(source: dict[str, Any]) -> list[str]:
+    """Lines of hidden tests that are long enough to be theirs alone."""
+    found: list[str] = []
+    for cell in source["cells"]:
+        text = "".join(cell["source"])
+        for block in text.split("### BEGIN HIDDEN TESTS")[1:]:
+            inside = block.split("### END HIDDEN TESTS")[0]
+            found += [line.strip() for line in inside.splitlines() if len(line.strip()) > 20]
+    assert found
+    return found
+
+
+def test_a_person_sees_only_their_own(play: Play) -> None:
+    narae, raon = play.students["narae"], play.students["raon"]
+    theirs = raon.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()["attempts"][0]["id"]
+    path = f"/exchange/{PYTHON}/first-steps"
+    assert narae.api("GET", f"{path}/attempts/{theirs}/files").status_code in (403, 404)
+    assert narae.api("GET", f"{path}/feedback/{theirs}").status_code in (403, 404)
+    assert narae.api("GET", f"/offerings/{PYTHON}/marks").status_code in (403, 404)
+    assert narae.hub("GET", "/users/raon").status_code in (403, 404)
+    assert play.campus.sign_in("prof-lee").api("GET", f"/offerings/{PYTHON}/marks").status_code in (403, 404)
+
+
+def test_the_marks_file_is_what_the_marks_are(play: Play) -> None:
+    answer = play.instructor.api("GET", f"/offerings/{PYTHON}/marks.csv")
+    assert answer.content.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    marks = {
+        row["username"]: row["score"]
+        for row in play.instructor.api("GET", f"/offerings/{PYTHON}/marks").json()
+        if row["assignment"] == "first-steps"
+    }
+    for username, score in marks.items():
+        (line,) = [row for row in rows if username in row]
+        assert any(cell and number(cell) == score for cell in line), line
+
+
+def number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def test_an_answer_is_graded_by_hand_in_formgrader_and_its_feedback_released(play: Play) -> None:
+    assignment = "energy-forecast"
+    instructor, student, lab = play.instructor, play.students["narae"], play.labs["narae"]
+    assert instructor.api("POST", f"/offerings/{LEARNING}/assignments/{assignment}/release").status_code == 201
+    source = source_notebook(TRACK, "machine-learning", assignment)
+    fetch_solve_submit(lab, LEARNING, assignment, source, "fully")
+    (row,) = wait_for("the marking", lambda: marked(instructor, LEARNING, assignment), 120)
+    assert row["needs_manual"]
+    before = row["score"]
+    assert student.api("GET", f"/exchange/{LEARNING}/{assignment}/feedback").json()["feedback"] == []
+
+    opened = instructor.api("POST", f"/offerings/{LEARNING}/grading-server")
+    assert opened.status_code == 200, opened.text
+    server = Lab(instructor, owner=f"grading-{LEARNING}")
+    submissions = wait_for("formgrader", lambda: formgrader(server, "GET", f"submissions/{assignment}"), 60)
+    assert [entry["student"] for entry in submissions if entry["autograded"]] == ["narae"]
+    (notebook,) = formgrader(server, "GET", f"submitted_notebooks/{assignment}/{assignment}")
+    grades = formgrader(server, "GET", f"grades?submission_id={notebook['id']}")
+    by_hand = [grade for grade in grades if grade["auto_score"] is None]
+    assert by_hand
+    for grade in by_hand:
+        answer = formgrader(server, "PUT", f"grade/{grade['id']}", {"manual_score": 3, "extra_credit": 0})
+        assert answer["manual_score"] == 3
+    released = instructor.api("POST", f"/offerings/{LEARNING}/assignments/{assignment}/feedback/release")
+    assert released.status_code == 200, released.text
+
+    def final() -> Any:
+        rows = instructor.api("GET", f"/offerings/{LEARNING}/marks").json()
+        (mark,) = [row for row in rows if row["assignment"] == assignment and row["username"] == "narae"]
+        shown = student.api("GET", f"/me/offerings/{LEARNING}/assignments/{assignment}").json()["attempts"][0]
+        settled = shown["has_feedback"] and shown["score"] == mark["score"] and not mark["needs_manual"]
+        return mark if settled else None
+
+    mark = wait_for("the final mark on the student's page", final, 60)
+    assert mark["score"] == before + 3 * len(by_hand)
+
+
+def formgrader(server: Lab, method: str, path: str, body: Any = None) -> Any:
+    answer = (
+        server.call(method, f"/formgrader/api/{path}", json=body)
+        if body
+        else server.call(method, f"/formgrader/api/{path}")
+    )
+    assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:500]}"
+    return answer.json()
