@@ -5,9 +5,9 @@ Owns the order in which things start and how errors reach people. Every route's 
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -23,7 +23,7 @@ from grader.storage import Storage
 from portal.api import cohorts as cohorts_api
 from portal.api import documents, exchange, grading
 from portal.context import Campus
-from portal.errors import add_error_handlers
+from portal.errors import add_error_handlers, refuse_large
 from portal.hub_sign_in import HubSignIn
 from portal.middleware import BodyLimit, SecurityHeaders
 from portal.pages import admin, feedback, instructor, marks, roster, sign_in, student
@@ -31,6 +31,8 @@ from portal.pages.rendering import STATIC, find_htmx
 from portal.rules import check_complete, enforce
 from portal.settings import PortalSettings, SettingsError
 
+BODY_LIMIT = 4 * 1024 * 1024
+SYNC_PATIENCE = 5.0
 ROUTERS: tuple[APIRouter, ...] = (
     sign_in.router,
     student.router,
@@ -62,11 +64,12 @@ def create_app(settings: PortalSettings) -> FastAPI:
         dependencies=[Depends(enforce)],
     )
     app.state.settings = settings
-    app.add_middleware(BodyLimit, unbounded=f"{prefix}/api/exchange/")
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(BodyLimit, limit=BODY_LIMIT, unbounded=f"{prefix}/api/exchange/", refuse=refuse_large)
+    app.add_middleware(SecurityHeaders, static=f"{prefix}/static/")
     add_error_handlers(app)
     for router in ROUTERS:
-        app.include_router(router, prefix=prefix)
+        # the exchange bounds its own streams, by the assignment's rules
+        app.include_router(router, prefix=prefix, max_body_size=None if router is exchange.router else BODY_LIMIT)
     app.mount(f"{prefix}/static/htmx", StaticFiles(directory=find_htmx().parent), name="htmx")
     app.mount(f"{prefix}/static", StaticFiles(directory=STATIC), name="static")
     return app
@@ -113,14 +116,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     here = await run_in_threadpool(open_campus, settings)
     app.state.campus = here
     await run_in_threadpool(_admit_administrators, here)
-    syncing = asyncio.create_task(keep_in_sync(here.database, here.hub))
+    syncing = threading.Thread(
+        target=keep_in_sync,
+        args=(here.database, here.hub),
+        kwargs={"wake": here.wake_sync, "stop": here.closing, "on_result": here.note_sync},
+        name="hub-sync",
+        daemon=True,  # a hub that doesn't answer must not keep the portal from stopping
+    )
+    syncing.start()
     try:
         yield
     finally:
-        syncing.cancel()
-        with suppress(asyncio.CancelledError):
-            await syncing
+        here.closing.set()
+        here.wake_sync.set()
+        await run_in_threadpool(syncing.join, SYNC_PATIENCE)
         await here.sign_in.close()
+        here.hub.close()
         here.database.close()
 
 

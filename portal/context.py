@@ -5,6 +5,7 @@ Owns no data. `app.state.campus` holds the one `Campus`; routes ask for it with 
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -12,7 +13,8 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 
 from cohorts.database import Database
-from cohorts.hub_sync import Hub
+from cohorts.errors import CampusError
+from cohorts.hub_sync import Hub, SyncReport
 from courses.model import Catalogue
 from grader.storage import Storage
 from portal.hub_sign_in import HubSignIn
@@ -21,7 +23,11 @@ from portal.settings import PortalSettings
 
 @dataclass
 class Campus:
-    """Everything a route may need. `hub` acts with the portal's service token, `sign_in` with the person's own."""
+    """Everything a route may need. `hub` acts with the portal's service token, `sign_in` with the person's own.
+
+    `wake_sync` is set by whoever changed people or memberships, so that the hub hears of it at once. `in_step` is set
+    while the hub's users and groups are as the database says.
+    """
 
     settings: PortalSettings
     database: Database
@@ -29,7 +35,16 @@ class Campus:
     catalogue: Catalogue
     hub: Hub
     sign_in: HubSignIn
-    problems: list[str] = field(default_factory=list)
+    wake_sync: threading.Event = field(default_factory=threading.Event)
+    in_step: threading.Event = field(default_factory=threading.Event)
+    closing: threading.Event = field(default_factory=threading.Event)
+
+    def note_sync(self, result: SyncReport | CampusError) -> None:
+        """Remember whether the hub is as the database says."""
+        if isinstance(result, SyncReport) and not result.refused:
+            self.in_step.set()
+        else:
+            self.in_step.clear()
 
     @property
     def prefix(self) -> str:

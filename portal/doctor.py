@@ -156,7 +156,7 @@ def _sandbox() -> list[Finding]:
             f"Sandbox: {layer.name}",
             "ok" if layer.holds else "weak",
             "holds" if layer.holds else "does not hold",
-            "" if layer.holds else layer.reason,
+            "" if layer.holds else layer.reason.en,
         )
         for layer in probe()
     ]

@@ -11,13 +11,15 @@ from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from cohorts.errors import CampusError
+from cohorts.errors import CampusError, Invalid, TooLarge
 from portal.context import campus
 from portal.identity import SignInNeeded
+from portal.middleware import HEADERS
 from portal.pages.rendering import page
 
 log = logging.getLogger("bitgoeul.portal")
@@ -34,6 +36,7 @@ class _Answer(CampusError):
 HTTP_TEXTS = {
     404: ("There is nothing at this address.", "이 주소에는 아무것도 없습니다."),
     405: ("This address does not take that method.", "이 주소에서는 사용할 수 없는 요청 방식입니다."),
+    413: ("That is more than may be sent here; nothing was changed.", "보낸 내용이 너무 커서 반영하지 않았습니다."),
 }
 
 
@@ -42,6 +45,8 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(CampusError, _campus_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OverflowError, _out_of_range)
+    app.add_exception_handler(DataError, _out_of_range)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -66,16 +71,28 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return answer(request, _Answer(known.status_code, english, korean))
 
 
+async def _out_of_range(request: Request, _error: Exception) -> Response:
+    """A number that no row can have: SQLite's driver and PostgreSQL each say so in their own way."""
+    return answer(request, Invalid("A number in the address is out of range.", "주소에 있는 숫자가 범위를 벗어납니다."))
+
+
+async def refuse_large(request: Request) -> Response:
+    """The answer to more than may be sent."""
+    return answer(request, TooLarge(*HTTP_TEXTS[413]))
+
+
 async def _fault(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return answer(
+    response = answer(
         request,
         _Answer(
             500,
-            "Something went wrong on our side; it has been logged. Try again, and tell your programme office if it stays.",
+            "Something went wrong on our side, and was logged. Try again; if it stays, tell your programme office.",
             "시스템 오류가 발생해 기록해 두었습니다. 다시 시도해 보고, 계속되면 운영 사무실에 알려 주세요.",
         ),
     )
+    response.headers.update(HEADERS)  # this one answer is made outside of the middleware
+    return response
 
 
 def answer(request: Request, error: CampusError) -> Response:

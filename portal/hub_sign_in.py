@@ -143,6 +143,6 @@ class HubSignIn:
     @staticmethod
     def _away(why: str) -> HubAway:
         return HubAway(
-            f"The hub does not answer ({why}), so you cannot be identified. Nothing was changed. Try again in a minute.",
+            f"The hub does not answer ({why}), so you cannot be identified. Nothing was changed; try again soon.",
             f"허브가 응답하지 않아({why}) 본인 확인을 할 수 없습니다. 바뀐 것은 없습니다. 잠시 후 다시 시도하세요.",
         )

@@ -18,8 +18,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 LOCALE_FOLDER = Path(__file__).parent / "locale"
-DATE_TIME = {"ko": "yyyy년 M월 d일 (EEE) a h:mm", "en": "EEE d MMM yyyy, HH:mm"}
-DATE_TIME_SHORT = {"ko": "M월 d일 (EEE) a h:mm", "en": "EEE d MMM, HH:mm"}
+DATE_TIME = {"ko": "yyyy년 M월 d일 (EEE) '{half}' h:mm", "en": "EEE d MMM yyyy, HH:mm"}
+DATE_TIME_SHORT = {"ko": "M월 d일 (EEE) '{half}' h:mm", "en": "EEE d MMM, HH:mm"}
 DATE = {"ko": "yyyy년 M월 d일", "en": "d MMM yyyy"}
 
 
@@ -56,16 +56,21 @@ class Speaker:
 
     def when(self, moment: datetime, zone: str | None = None) -> str:
         """`2026년 3월 8일 (일) 오후 11:59`, in `zone` or the campus's."""
-        return format_datetime(moment, DATE_TIME[self.locale], tzinfo=ZoneInfo(zone or self.zone), locale=self.locale)
+        return self._moment(DATE_TIME[self.locale], moment, zone)
 
     def when_short(self, moment: datetime, zone: str | None = None) -> str:
         """The same without the year."""
-        pattern = DATE_TIME_SHORT[self.locale]
-        return format_datetime(moment, pattern, tzinfo=ZoneInfo(zone or self.zone), locale=self.locale)
+        return self._moment(DATE_TIME_SHORT[self.locale], moment, zone)
 
     def day(self, value: date) -> str:
         """`2026년 3월 8일`."""
-        return format_date(value, DATE[self.locale], locale=self.locale)
+        return str(format_date(value, DATE[self.locale], locale=self.locale))
+
+    def _moment(self, pattern: str, moment: datetime, zone: str | None) -> str:
+        local = moment.astimezone(ZoneInfo(zone or self.zone))
+        # CLDR's Korean has AM and PM, which nobody in Korea writes
+        pattern = pattern.replace("{half}", "오전" if local.hour < 12 else "오후")
+        return str(format_datetime(local.replace(tzinfo=None), pattern, locale=self.locale))
 
     def span(self, length: timedelta) -> str:
         """A length of time in its two largest units: `3일 4시간`; less than a minute is `1분 미만`."""

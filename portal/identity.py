@@ -14,6 +14,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
+from sqlalchemy import exists, select
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
@@ -21,7 +22,7 @@ from starlette.responses import Response
 
 from cohorts.database import Database
 from cohorts.errors import CampusError, Forbidden
-from cohorts.models import Offering, Person
+from cohorts.models import Membership, MembershipState, Offering, Person
 from portal.context import Campus, campus
 from portal.hub_sign_in import TokenOwner
 from portal.settings import PortalSettings
@@ -77,7 +78,7 @@ async def current_user(request: Request) -> Identity:
     else:
         identity = await _from_cookie(request, here)
         if request.method not in SAFE_METHODS:
-            await _check_csrf(request, identity.csrf)
+            await _check_csrf(request, here, identity.csrf)
     request.state.identity = identity
     return identity
 
@@ -119,19 +120,25 @@ async def _admit(here: Campus, owner: TokenOwner) -> Known:
     known = await run_in_threadpool(look_up, here.database, owner.username)
     if known is None:
         raise Forbidden(
-            f"You are signed in as {owner.username}, but this campus has no such person. "
-            "Ask your programme office to put you on a roster.",
-            f"{owner.username}(으)로 로그인했지만 이 캠퍼스에 등록되어 있지 않습니다. 운영 사무실에 명단 등록을 요청하세요.",
+            f"You are signed in as {owner.username}, who is on no roster of this campus at present. "
+            "Ask your programme office to put you on one.",
+            f"{owner.username}(으)로 로그인했지만 지금 어느 명단에도 없습니다. 운영 사무실에 명단 등록을 요청하세요.",
         )
     return known
 
 
 def look_up(database: Database, username: str) -> Known | None:
-    """What the campus knows of `username`: a person, or the user of an offering's grading server."""
+    """What the campus knows of `username`: somebody who takes part now, an administrator, or a grading server's user.
+
+    Somebody who was withdrawn is out here at once, and at the hub with its next sync.
+    """
     with database.read() as session:
         if person := session.get(Person, username):
-            return Known(person.name, person.is_admin, person.locale)
-        if username.startswith(GRADING_PREFIX) and session.get(Offering, username.removeprefix(GRADING_PREFIX)):
+            active = exists().where(Membership.username == username, Membership.state == MembershipState.ACTIVE)
+            takes_part = person.is_admin or session.scalar(select(active))
+            return Known(person.name, person.is_admin, person.locale) if takes_part else None
+        offering_id = username.removeprefix(GRADING_PREFIX)
+        if offering_id != username and session.get(Offering, offering_id) is not None:
             return Known(username, False, None)
     return None
 
@@ -182,10 +189,12 @@ def csrf_token(settings: PortalSettings, token: str) -> str:
     return hmac.new(key, b"bitgoeul-csrf:" + hashlib.sha256(token.encode()).digest(), hashlib.sha256).hexdigest()
 
 
-async def _check_csrf(request: Request, expected: str) -> None:
+async def _check_csrf(request: Request, here: Campus, expected: str) -> None:
     given = request.headers.get("x-csrf-token", "")
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not given and kind in ("application/x-www-form-urlencoded", "multipart/form-data"):
+    form_kinds = ("application/x-www-form-urlencoded", "multipart/form-data")
+    # the API's bodies are its handlers' to read, in bounds of their own: there the header is the only way
+    if not given and kind in form_kinds and not request.url.path.startswith(here.prefix + "/api/"):
         form: FormData = await request.form()
         value = form.get("_csrf")
         given = value if isinstance(value, str) else ""

@@ -13,8 +13,8 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from cohorts.access import require_admin, require_member, require_staff
-from cohorts.errors import Forbidden
+from cohorts.access import require_admin, require_member, require_staff, role_in_cohort
+from cohorts.errors import Forbidden, NotFound
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 
@@ -26,6 +26,7 @@ class Who(StrEnum):
     SIGNED_IN = "signed in"
     MEMBER = "member of the offering"
     STAFF = "staff of the offering"
+    COHORT = "administrator, or staff of the cohort"
     ADMIN = "administrator"
 
 
@@ -48,6 +49,7 @@ PAGES: Rules = {
     ("GET", "/teach/{offering_id}/assignments/{assignment}"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/release"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/feedback"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/retry"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/extensions"): Who.STAFF,
     ("GET", "/cohorts"): Who.ADMIN,
     ("POST", "/cohorts"): Who.ADMIN,
@@ -65,7 +67,6 @@ GRADING: Rules = {
     ("GET", "/api/me"): Who.SIGNED_IN,
     ("GET", "/api/me/assignments"): Who.SIGNED_IN,
     ("GET", "/api/me/offerings/{offering_id}/assignments/{assignment}"): Who.MEMBER,
-    ("GET", "/api/offerings"): Who.SIGNED_IN,
     ("GET", "/api/offerings/{offering_id}"): Who.MEMBER,
     ("GET", "/api/offerings/{offering_id}/assignments"): Who.STAFF,
     ("GET", "/api/offerings/{offering_id}/marks"): Who.STAFF,
@@ -76,12 +77,36 @@ GRADING: Rules = {
     ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/progress"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/extensions"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/feedback/release"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/marking/retry"): Who.STAFF,
 }
 
 # The exchange names the offering `course`, nbgrader's word for it; who may do what within is its own business.
-EXCHANGE: Rules = {}
+EXCHANGE: Rules = {
+    ("GET", "/api/exchange/courses"): Who.SIGNED_IN,
+    ("GET", "/api/exchange/assignments"): Who.SIGNED_IN,
+    ("GET", "/api/exchange/attempts"): Who.SIGNED_IN,
+    ("GET", "/api/exchange/{course}/{assignment}/release"): Who.MEMBER,
+    ("PUT", "/api/exchange/{course}/{assignment}/release"): Who.STAFF,
+    ("DELETE", "/api/exchange/{course}/{assignment}/release"): Who.STAFF,
+    ("POST", "/api/exchange/{course}/{assignment}/attempts"): Who.MEMBER,
+    ("GET", "/api/exchange/{course}/{assignment}/attempts"): Who.MEMBER,
+    ("GET", "/api/exchange/{course}/{assignment}/attempts/{attempt_id}/files"): Who.MEMBER,
+    ("GET", "/api/exchange/{course}/{assignment}/feedback"): Who.MEMBER,
+    ("GET", "/api/exchange/{course}/{assignment}/feedback/{attempt_id}"): Who.MEMBER,
+    ("PUT", "/api/exchange/{course}/{assignment}/feedback/{username}"): Who.STAFF,
+}
 
-COHORTS: Rules = {}
+COHORTS: Rules = {
+    ("GET", "/api/cohorts"): Who.ADMIN,
+    ("POST", "/api/cohorts"): Who.ADMIN,
+    ("GET", "/api/cohorts/{cohort_id}"): Who.ADMIN,
+    ("GET", "/api/cohorts/{cohort_id}/members"): Who.COHORT,
+    ("POST", "/api/cohorts/{cohort_id}/roster"): Who.ADMIN,
+    ("GET", "/api/roster-imports/{import_id}"): Who.ADMIN,
+    ("POST", "/api/roster-imports/{import_id}/apply"): Who.ADMIN,
+    ("POST", "/api/roster-imports/{import_id}/drop"): Who.ADMIN,
+    ("GET", "/api/me/offerings"): Who.SIGNED_IN,
+}
 
 RULES: Rules = PAGES | GRADING | EXCHANGE | COHORTS
 
@@ -124,6 +149,11 @@ def _require(here: Campus, identity: Identity, who: Who, params: dict[str, str])
             if not identity.is_admin:
                 raise Forbidden("Only administrators may do this.", "관리자만 할 수 있습니다.")
             require_admin(session, identity.username)
+            return
+        if who is Who.COHORT:
+            role = role_in_cohort(session, identity.username, params["cohort_id"])
+            if not identity.is_admin and (role is None or not role.is_staff):
+                raise NotFound("There is no cohort of this name for you.", "이런 이름의 기수가 없습니다.")
             return
         offering_id = params.get("offering_id") or params["course"]
         (require_staff if who is Who.STAFF else require_member)(session, identity.username, offering_id)

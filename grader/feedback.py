@@ -1,0 +1,141 @@
+"""Feedback: made for an attempt, kept in storage, released to its student.
+
+Owns the rows of `Feedback` that a worker makes and the moment students may see them: at once where the assignment says
+so, else when staff releases. Hidden tests never get into it (see `exposure`).
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from grader import archive
+from grader.exposure import show
+from grader.feedback_page import Page, render
+from grader.gradebook import NotebookGrades
+from grader.jobs import enqueue_feedback
+from grader.models import Attempt, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
+from grader.results import MarkingResult
+from grader.sanitize import released_source
+from grader.source import SourceAssignment, SourceNotebook
+from grader.storage import Storage
+
+
+def pages_of_marking(
+    source: SourceAssignment, result: MarkingResult, grades: Mapping[str, NotebookGrades]
+) -> list[Page]:
+    """Pages for a fresh marking; `grades` is what the gradebook says, or `own_grades` of an attempt not in it."""
+    pages = []
+    for notebook, part in zip(source.notebooks, result.notebooks, strict=True):
+        nb = None if part.executed is None else _shown(notebook, part.executed)
+        pages.append(Page(part.name, nb, grades[part.name], part.problem))
+    return pages
+
+
+def pages_of_folder(source: SourceAssignment, folder: Path, grades: Mapping[str, NotebookGrades]) -> list[Page]:
+    """Pages from what an earlier marking left in autograded/, with the grades and comments of now."""
+    import nbformat
+
+    pages = []
+    for notebook in source.notebooks:
+        path = folder / f"{notebook.name}.ipynb"
+        nb = _shown(notebook, nbformat.read(path, as_version=4)) if path.exists() else None
+        if notebook.name in grades:
+            pages.append(Page(notebook.name, nb, grades[notebook.name]))
+    return pages
+
+
+def own_grades(result: MarkingResult) -> dict[str, NotebookGrades]:
+    """A marking's grades by themselves, without anything a person added in the gradebook."""
+    return {
+        part.name: NotebookGrades(
+            score=sum(test.points or 0.0 for test in part.tests),
+            max_score=sum(test.max_points for test in part.tests),
+            late_penalty=0.0,
+            cells={test.name: (test.points or 0.0, test.max_points) for test in part.tests},
+            comments=dict(part.comments),
+            needs_manual=any(grade.auto_score is None for grade in part.grades),
+        )
+        for part in result.notebooks
+    }
+
+
+def build_bundle(pages: Iterable[Page]) -> bytes:
+    """A gzipped tar with one HTML file a notebook, the same bytes for the same pages."""
+    with tempfile.TemporaryDirectory(prefix="bitgoeul-feedback-") as folder:
+        for page in pages:
+            (Path(folder) / f"{page.notebook}.html").write_text(render(page), encoding="utf-8")
+        return archive.pack(Path(folder))
+
+
+def add_feedback(
+    session: Session,
+    storage: Storage,
+    *,
+    attempt_id: int,
+    bundle: bytes,
+    grades: Mapping[str, NotebookGrades],
+    policy: FeedbackPolicy,
+    now: datetime,
+) -> Feedback:
+    """Keep `bundle` as the attempt's newest feedback.
+
+    It is released at once where the policy says so, and where the student has already seen an earlier one.
+    """
+    seen = session.scalar(
+        select(func.count()).where(Feedback.attempt_id == attempt_id, Feedback.released_at.is_not(None))
+    )
+    at_once = policy is FeedbackPolicy.AT_ONCE or bool(seen)
+    feedback = Feedback(
+        attempt_id=attempt_id,
+        sha256=storage.put_bytes(bundle),
+        size=len(bundle),
+        score=sum(part.score - part.late_penalty for part in grades.values()),
+        max_score=sum(part.max_score for part in grades.values()),
+        needs_manual=any(part.needs_manual for part in grades.values()),
+        created_at=now,
+        released_at=now if at_once else None,
+    )
+    session.add(feedback)
+    session.flush()
+    return feedback
+
+
+def release_feedback(session: Session, assignment_id: int, now: datetime, username: str | None = None) -> int:
+    """Let students see their newest feedback (one student with `username`); returns how many attempts that opened.
+
+    Feedback that waited for a person's scores, or had been released before, is also made anew, so that scores and
+    comments given since arrive; what was released stays visible until then.
+    """
+    newest = select(func.max(Feedback.id)).join(Attempt, Attempt.id == Feedback.attempt_id)
+    newest = newest.where(Attempt.assignment_id == assignment_id).group_by(Feedback.attempt_id)
+    opened = 0
+    for feedback in session.scalars(select(Feedback).where(Feedback.id.in_(newest))):
+        if username is not None and feedback.attempt.username != username:
+            continue
+        again = feedback.released_at is not None
+        if not again:
+            feedback.released_at = now
+            opened += 1
+        if (again or feedback.needs_manual) and _was_marked(session, feedback.attempt):
+            enqueue_feedback(session, feedback.attempt, now)
+    session.flush()
+    return opened
+
+
+def _was_marked(session: Session, attempt: Attempt) -> bool:
+    """Whether the attempt has been marked, so that there is something to make feedback from."""
+    found = select(Marking.id).where(
+        Marking.attempt_id == attempt.id, Marking.kind == MarkingKind.MARK, Marking.state == MarkingState.DONE
+    )
+    return session.scalar(found.limit(1)) is not None
+
+
+def _shown(source: SourceNotebook, nb: object) -> object:
+    released = {key: released_source(cell) for key, cell in source.cells.items()}
+    return show(nb, source.hidden, released)

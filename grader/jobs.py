@@ -1,0 +1,260 @@
+"""Markings as jobs: claimed by one worker at a time, kept by heartbeat, finished exactly once.
+
+Owns the states of `Marking`. A claim is a fencing token: who lost it can finish nothing. A job whose worker fell silent
+is taken by another; after MOST_TRIES it is set aside as failed, with its log. Lower `priority` goes first, then age.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from cohorts.database import Database
+from grader.models import Assignment, Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
+
+CLAIM_SECONDS = 30.0
+MOST_TRIES = 3
+INTERACTIVE = 0
+BACKGROUND = 10
+LOG_KEPT = 20_000
+
+
+class ClaimLost(Exception):
+    """Another worker has the job now; whatever was done for it must be dropped."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed marking, with all a worker needs to know about it."""
+
+    marking_id: int
+    claim: str
+    kind: MarkingKind
+    tries: int
+    attempt_id: int
+    number: int
+    username: str
+    sha256: str
+    received_at: datetime
+    assignment_id: int
+    assignment: str
+    offering_id: str
+    counting: Counting
+    feedback_policy: FeedbackPolicy
+    time_limit_seconds: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How the newest marking of each attempt at an assignment stands."""
+
+    queued: int = 0
+    running: int = 0
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What is stored with a finished marking."""
+
+    score: float | None = None
+    max_score: float | None = None
+    needs_manual: bool = False
+    integrity: str | None = None
+    tests: list[dict[str, Any]] | None = None
+    findings: list[dict[str, Any]] | None = None
+    log: str | None = None
+
+
+def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_SECONDS) -> Job | None:
+    """Take the next job for `worker`, None where nothing waits. A running job is free again after `expiry` seconds."""
+    silent_since = now - timedelta(seconds=expiry)
+    with database.read() as session:  # cheap, and takes no lock while nothing waits
+        if session.scalar(select(Marking.id).where(_claimable(silent_since)).limit(1)) is None:
+            return None
+    with database.write() as session:
+        while True:
+            marking = session.scalar(
+                select(Marking)
+                .where(_claimable(silent_since))
+                .order_by(Marking.priority, Marking.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            )
+            if marking is None:
+                return None
+            if marking.tries < MOST_TRIES:
+                break
+            _set_aside(marking, "The worker that had this job fell silent each time it was tried.", now)
+            session.flush()
+        marking.state = MarkingState.RUNNING
+        marking.claim = str(uuid.uuid4())
+        marking.claimed_by = worker
+        marking.heartbeat_at = now
+        marking.started_at = now
+        marking.tries += 1
+        session.flush()
+        return _job_of(marking)
+
+
+def heartbeat(database: Database, job: Job, now: datetime) -> bool:
+    """Say that the job is still being worked on; False when the claim was lost."""
+    with database.write() as session:
+        done = session.execute(update(Marking).where(_held(job)).values(heartbeat_at=now))
+        return _changed(done) == 1
+
+
+def still_held(database: Database, job: Job) -> bool:
+    """Whether the claim is still this worker's."""
+    with database.read() as session:
+        return session.scalar(select(Marking.id).where(_held(job))) is not None
+
+
+def finish(session: Session, job: Job, ended: Ended, now: datetime) -> None:
+    """Mark the job done, in the caller's transaction. Raises ClaimLost when another worker has it: roll back then."""
+    done = session.execute(
+        update(Marking)
+        .where(_held(job))
+        .values(
+            state=MarkingState.DONE,
+            claim=None,
+            finished_at=now,
+            score=ended.score,
+            max_score=ended.max_score,
+            needs_manual=ended.needs_manual,
+            integrity=ended.integrity,
+            tests=ended.tests,
+            findings=ended.findings,
+            log=ended.log[-LOG_KEPT:] if ended.log else None,
+        )
+    )
+    if _changed(done) != 1:
+        raise ClaimLost(f"marking {job.marking_id} is no longer held")
+
+
+def fail(database: Database, job: Job, log: str, now: datetime) -> bool:
+    """A try went wrong: back into the queue, or after MOST_TRIES set aside. False when the claim was lost already."""
+    with database.write() as session:
+        marking = session.scalar(select(Marking).where(_held(job)).with_for_update())
+        if marking is None:
+            return False
+        if marking.tries >= MOST_TRIES:
+            _set_aside(marking, log, now)
+        else:
+            _release(marking, log)
+        return True
+
+
+def requeue(database: Database, job: Job) -> bool:
+    """Give a claimed job back unworked, as on shutdown; the try doesn't count. False when the claim was lost."""
+    with database.write() as session:
+        marking = session.scalar(select(Marking).where(_held(job)).with_for_update())
+        if marking is None:
+            return False
+        _release(marking, None)
+        marking.tries -= 1
+        return True
+
+
+def retry(session: Session, marking: Marking, now: datetime) -> None:
+    """Put a failed marking back into the queue with fresh tries, as an instructor asks for."""
+    if marking.state is MarkingState.FAILED:
+        _release(marking, None)
+        marking.tries = 0
+        marking.queued_at = now
+        marking.finished_at = None
+
+
+def enqueue_marking(session: Session, attempt: Attempt, now: datetime, priority: int = BACKGROUND) -> Marking:
+    """Ask for the attempt to be marked again; the one that already waits is returned where there is one."""
+    return _enqueue(session, attempt.id, MarkingKind.MARK, now, priority)
+
+
+def enqueue_feedback(session: Session, attempt: Attempt, now: datetime | None = None) -> Marking:
+    """Ask for the attempt's feedback to be made anew, with the scores and comments the gradebook has then."""
+    return _enqueue(session, attempt.id, MarkingKind.FEEDBACK, now or attempt.received_at, INTERACTIVE)
+
+
+def progress(session: Session, assignment_id: int) -> Progress:
+    """How far the marking of an assignment's attempts is."""
+    newest = (
+        select(func.max(Marking.id))
+        .join(Attempt, Attempt.id == Marking.attempt_id)
+        .where(Attempt.assignment_id == assignment_id, Marking.kind == MarkingKind.MARK)
+        .group_by(Marking.attempt_id)
+    )
+    states = Counter(session.scalars(select(Marking.state).where(Marking.id.in_(newest))))
+    return Progress(**{state.value: states[state] for state in MarkingState})
+
+
+def _enqueue(session: Session, attempt_id: int, kind: MarkingKind, now: datetime, priority: int) -> Marking:
+    waiting = session.scalar(
+        select(Marking).where(
+            Marking.attempt_id == attempt_id, Marking.kind == kind, Marking.state == MarkingState.QUEUED
+        )
+    )
+    if waiting is not None:
+        return waiting
+    marking = Marking(attempt_id=attempt_id, kind=kind, state=MarkingState.QUEUED, priority=priority, queued_at=now)
+    session.add(marking)
+    session.flush()
+    return marking
+
+
+def _claimable(silent_since: datetime) -> ColumnElement[bool]:
+    silent = and_(Marking.state == MarkingState.RUNNING, Marking.heartbeat_at < silent_since)
+    return or_(Marking.state == MarkingState.QUEUED, silent)
+
+
+def _held(job: Job) -> ColumnElement[bool]:
+    return and_(Marking.id == job.marking_id, Marking.claim == job.claim, Marking.state == MarkingState.RUNNING)
+
+
+def _changed(result: Any) -> int:
+    return int(result.rowcount) if isinstance(result, CursorResult) else 0
+
+
+def _release(marking: Marking, log: str | None) -> None:
+    marking.state = MarkingState.QUEUED
+    marking.claim = marking.claimed_by = marking.heartbeat_at = None
+    if log is not None:
+        marking.log = log[-LOG_KEPT:]
+
+
+def _set_aside(marking: Marking, log: str, now: datetime) -> None:
+    marking.state = MarkingState.FAILED
+    marking.claim = None
+    marking.finished_at = now
+    earlier = f"{marking.log}\n\n" if marking.log else ""
+    marking.log = (earlier + log)[-LOG_KEPT:]
+
+
+def _job_of(marking: Marking) -> Job:
+    attempt = marking.attempt
+    assignment: Assignment = attempt.assignment
+    assert marking.claim is not None
+    return Job(
+        marking_id=marking.id,
+        claim=marking.claim,
+        kind=marking.kind,
+        tries=marking.tries,
+        attempt_id=attempt.id,
+        number=attempt.number,
+        username=attempt.username,
+        sha256=attempt.sha256,
+        received_at=attempt.received_at,
+        assignment_id=assignment.id,
+        assignment=assignment.name,
+        offering_id=assignment.offering_id,
+        counting=assignment.counting,
+        feedback_policy=assignment.feedback_policy,
+        time_limit_seconds=assignment.time_limit_seconds,
+    )

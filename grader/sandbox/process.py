@@ -1,0 +1,80 @@
+"""The process sandbox: limits, an environment of its own, and nothing more. It isolates nothing.
+
+For a demonstration on a machine that can't do namespaces. Student code can read whatever the worker's user can read,
+so it says so loudly and refuses to be made in production.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from threading import Event
+
+from courses.model import Text
+from grader.sandbox.base import Layer, SandboxJob, SandboxResult, SandboxUnavailable
+from grader.sandbox.execution import RUNNER, build_environment, build_limits, execute, set_up_failed
+from grader.sandbox.warm_files import fill_home
+
+log = logging.getLogger(__name__)
+
+WARNING = Text(
+    ko="격리되지 않은 샌드박스: 학생 코드가 이 사용자의 모든 파일(성적부 포함)과 네트워크에 접근할 수 있습니다. "
+    "시연에만 쓰세요.",
+    en="This sandbox isolates NOTHING: student code can reach every file of this user, the gradebook included, and the "
+    "network. Use it for a demonstration only.",
+)
+
+
+class ProcessSandbox:
+    """Runs jobs as ordinary child processes with resource limits."""
+
+    name = "process"
+    isolates = False
+
+    def __init__(self, *, production: bool = False) -> None:
+        if production:
+            raise SandboxUnavailable(
+                "The process sandbox isolates nothing and does not serve in production. Make user namespaces available "
+                "(see `bitgoeul doctor`), or unset BITGOEUL_PRODUCTION for a demonstration.",
+                "프로세스 샌드박스는 아무것도 격리하지 않으므로 운영 환경에서는 쓸 수 없습니다. 사용자 네임스페이스를 "
+                "쓸 수 있게 하거나(`bitgoeul doctor` 참고) 시연이라면 BITGOEUL_PRODUCTION을 해제하세요.",
+            )
+        log.warning("%s %s", WARNING.ko, WARNING.en)
+
+    def run(self, job: SandboxJob, cancel: Event | None = None) -> SandboxResult:
+        """Run `job` in a temporary folder that is removed afterwards."""
+        with tempfile.TemporaryDirectory(prefix="bitgoeul-") as folder:
+            root = Path(folder)
+            work, home, temporary = root / "work", root / "home", root / "tmp"
+            if job.files is None:
+                work.mkdir()
+            else:
+                shutil.copytree(job.files, work, ignore=_only_plain)
+            home.mkdir()
+            temporary.mkdir()
+            fill_home(job.notebook, home)
+            spec = {
+                "mode": "process",
+                "program": [sys.executable, "-I", str(RUNNER)],
+                "work": str(work),
+                "limits": build_limits(job),
+                "environment": build_environment(str(home), str(temporary), job.environment),
+            }
+            result, tree = execute(spec, job, cancel)
+        if set_up_failed(tree):
+            text = tree.log.decode("utf-8", "replace").strip()
+            raise SandboxUnavailable(f"A job can't be started here: {text}", f"작업을 시작할 수 없습니다: {text}")
+        return result
+
+    def layers(self) -> list[Layer]:
+        """No layer holds; the one reason says so."""
+        return [Layer("isolation", False, WARNING)]
+
+
+def _only_plain(folder: str, names: list[str]) -> list[str]:
+    """Names to leave behind: links, devices, sockets."""
+    here = Path(folder)
+    return [n for n in names if (here / n).is_symlink() or not ((here / n).is_file() or (here / n).is_dir())]

@@ -1,0 +1,264 @@
+"""The worker: takes markings from the database and carries them through, until told to stop.
+
+Owns the order in which a marking becomes durable: pure marking first, then, alone in the offering and only while the
+claim holds, folders, gradebook (one transaction) and the campus database (one fenced transaction). Killed anywhere, the
+next worker does it again with the same outcome. A job that breaks something is logged and given back, never fatal.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cohorts.database import Database
+from grader import archive, gradebook, jobs
+from grader.counting import Standing, choose, enqueue_if_overtaken, standings_of
+from grader.course_folder import overlay_source, place_marking, placed_attempt
+from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
+from grader.jobs import CLAIM_SECONDS, ClaimLost, Ended, Job
+from grader.marking import mark
+from grader.models import Attempt, MarkingKind
+from grader.results import MarkingResult
+from grader.sandbox.base import Cancelled, Limits, Sandbox
+from grader.source import SourceAssignment, read_gradebook, with_earlier
+from grader.storage import Storage
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.25
+
+
+def now_utc() -> datetime:
+    """The worker's clock."""
+    return datetime.now(UTC)
+
+
+class Worker:
+    """One worker: claims, marks, stores. `expiry` is how long it may be silent before its job is given to another."""
+
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        offerings: Path,
+        sandbox: Sandbox,
+        *,
+        name: str | None = None,
+        expiry: float = CLAIM_SECONDS,
+        stop: threading.Event | None = None,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self.database = database
+        self.storage = storage
+        self.offerings = offerings
+        self.sandbox = sandbox
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}"
+        self.expiry = expiry
+        self.stop = stop or threading.Event()
+        self.clock = clock
+
+    def run(self, *, once: bool = False) -> int:
+        """Work until told to stop, or with `once` until nothing waits; returns how many jobs were taken."""
+        taken = 0
+        while not self.stop.is_set():
+            try:
+                job = jobs.claim(self.database, self.name, self.clock(), self.expiry)
+            except Exception:
+                if once:
+                    raise
+                log.exception("the database can't be asked for work; trying again")
+                self.stop.wait(5 * POLL_SECONDS)
+                continue
+            if job is None:
+                if once:
+                    break
+                self.stop.wait(POLL_SECONDS)
+                continue
+            taken += 1
+            self.do(job)
+        return taken
+
+    def do(self, job: Job) -> None:
+        """Carry one claimed job through. Whatever goes wrong is logged and the job given back."""
+        with self._heartbeat(job) as cancel:
+            try:
+                if job.kind is MarkingKind.MARK:
+                    self._mark(job, cancel)
+                else:
+                    self._renew_feedback(job)
+                log.info(
+                    "marking %s (%s, %s, attempt %s) done", job.marking_id, job.assignment, job.username, job.number
+                )
+            except (ClaimLost, Cancelled):
+                if self.stop.is_set() and jobs.requeue(self.database, job):
+                    log.info("marking %s given back, stopping", job.marking_id)
+                else:
+                    log.warning("marking %s was taken over by another worker", job.marking_id)
+            except Exception as error:
+                log.exception("marking %s failed, try %s", job.marking_id, job.tries)
+                text = "".join(traceback.format_exception(error))
+                jobs.fail(self.database, job, text, self.clock())
+
+    @contextmanager
+    def _heartbeat(self, job: Job) -> Iterator[threading.Event]:
+        """Keep the claim alive meanwhile; the event is set when it was lost, or the worker is to stop."""
+        cancel = threading.Event()
+        over = threading.Event()
+
+        def beat() -> None:
+            step = min(1.0, self.expiry / 6)
+            waited = 0.0
+            while not over.wait(step):
+                waited += step
+                if self.stop.is_set():
+                    cancel.set()
+                if waited >= self.expiry / 3:
+                    waited = 0.0
+                    try:
+                        if not jobs.heartbeat(self.database, job, self.clock()):
+                            cancel.set()
+                    except Exception:
+                        log.exception("no heartbeat for marking %s", job.marking_id)
+
+        thread = threading.Thread(target=beat, name=f"heartbeat-{job.marking_id}", daemon=True)
+        thread.start()
+        try:
+            yield cancel
+        finally:
+            over.set()
+            thread.join()
+
+    def _mark(self, job: Job, cancel: threading.Event) -> None:
+        offering = self.offerings / job.offering_id
+        source = self._source(job, offering)
+        with tempfile.TemporaryDirectory(prefix="bitgoeul-attempt-") as folder:
+            submission, files = Path(folder) / "submission", Path(folder) / "files"
+            for target in (submission, files):
+                target.mkdir()
+                with self.storage.open(job.sha256) as bundle:
+                    archive.unpack(bundle, target)
+            overlay_source(offering, job.assignment, files)
+            limits = Limits(wall=float(job.time_limit_seconds), cell=min(30.0, float(job.time_limit_seconds)))
+            result = mark(source, submission, self.sandbox, limits, files=files, cancel=cancel)
+            self._store(job, offering, source, submission, result)
+
+    def _source(self, job: Job, offering: Path) -> SourceAssignment:
+        """The trusted side, with what earlier releases looked like: who fetched one of those did nothing wrong."""
+        with gradebook.offering_lock(offering):
+            source = read_gradebook(
+                gradebook.gradebook_url(offering), job.assignment, offering / "source" / job.assignment
+            )
+        with self.database.read() as session:
+            attempt = session.get_one(Attempt, job.attempt_id)
+            bundles = {release.sha256 for release in attempt.assignment.releases}
+        return with_earlier(source, (self.storage.path(bundle) for bundle in bundles))
+
+    def _store(
+        self, job: Job, offering: Path, source: SourceAssignment, submission: Path, result: MarkingResult
+    ) -> None:
+        with gradebook.offering_lock(offering):
+            if not jobs.still_held(self.database, job):
+                raise ClaimLost(f"marking {job.marking_id} is no longer held")
+            with self.database.read() as session:
+                standings = standings_of(session, job.assignment_id, job.username)
+            mine = Standing(job.attempt_id, job.number, result.score)
+            counting = choose(standings, mine, job.counting)
+            if counting == job.attempt_id:
+                place_marking(
+                    offering,
+                    job.assignment,
+                    job.username,
+                    submission=submission,
+                    submitted_at=job.received_at,
+                    attempt_id=job.attempt_id,
+                    result=result,
+                )
+                grades = gradebook.write_marking(
+                    gradebook.gradebook_url(offering), job.assignment, job.username, job.received_at, result
+                )
+            else:
+                grades = own_grades(result)
+            bundle = build_bundle(pages_of_marking(source, result, grades))
+            ended = Ended(
+                score=result.score,
+                max_score=result.max_score,
+                needs_manual=result.needs_manual,
+                integrity=result.integrity,
+                tests=[test.to_dict() for test in result.tests],
+                findings=[finding.to_dict() for finding in result.findings],
+                log=result.log or None,
+            )
+            now = self.clock()
+            with self.database.write() as session:
+                jobs.finish(session, job, ended, now)
+                add_feedback(
+                    session,
+                    self.storage,
+                    attempt_id=job.attempt_id,
+                    bundle=bundle,
+                    grades=grades,
+                    policy=job.feedback_policy,
+                    now=now,
+                )
+                placed = placed_attempt(offering, job.assignment, job.username)
+                enqueue_if_overtaken(session, counting, placed, now)
+
+    def _renew_feedback(self, job: Job) -> None:
+        """Make feedback again from autograded/ and the gradebook, for the attempt that is in them."""
+        offering = self.offerings / job.offering_id
+        url = gradebook.gradebook_url(offering)
+        with gradebook.offering_lock(offering):
+            placed = placed_attempt(offering, job.assignment, job.username)
+            grades = gradebook.read_grades(url, job.assignment, job.username)
+            now = self.clock()
+            if placed != job.attempt_id or grades is None:
+                with self.database.write() as session:
+                    jobs.finish(session, job, Ended(log="This attempt is not the one in the gradebook."), now)
+                return
+            source = read_gradebook(url, job.assignment)
+            folder = offering / "autograded" / job.username / job.assignment
+            bundle = build_bundle(pages_of_folder(source, folder, grades))
+            ended = Ended(
+                score=sum(part.score - part.late_penalty for part in grades.values()),
+                max_score=sum(part.max_score for part in grades.values()),
+                needs_manual=any(part.needs_manual for part in grades.values()),
+            )
+            with self.database.write() as session:
+                jobs.finish(session, job, ended, now)
+                add_feedback(
+                    session,
+                    self.storage,
+                    attempt_id=job.attempt_id,
+                    bundle=bundle,
+                    grades=grades,
+                    policy=job.feedback_policy,
+                    now=now,
+                )
+
+
+def run_worker(
+    database: Database,
+    storage: Storage,
+    offerings: Path,
+    *,
+    once: bool = False,
+    stop: threading.Event,
+    sandbox: Sandbox | None = None,
+    expiry: float = CLAIM_SECONDS,
+    name: str | None = None,
+) -> int:
+    """Mark what students hand in until `stop` is set, or with `once` until nothing waits; returns how many jobs."""
+    if sandbox is None:
+        from grader.sandbox.detect import best_sandbox
+
+        sandbox = best_sandbox()
+    worker = Worker(database, storage, offerings, sandbox, name=name, expiry=expiry, stop=stop)
+    return worker.run(once=once)

@@ -1,0 +1,67 @@
+"""`bitgoeul worker`: mark what students hand in."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+
+from portal.commands.options import data_option
+
+
+@click.command()
+@data_option
+@click.option("--once", is_flag=True, help="Mark everything that waits, then stop.")
+@click.option(
+    "--expiry",
+    type=click.FloatRange(min=1),
+    default=30.0,
+    envvar="BITGOEUL_CLAIM_SECONDS",
+    show_default=True,
+    help="Seconds of silence after which another worker takes a job over.",
+)
+def worker(data: Path, once: bool, expiry: float) -> None:
+    """Mark what students hand in, until stopped.
+
+    Start as many as there are cores to spare; each takes the next submission that waits. SIGTERM and Ctrl-C give a
+    claimed submission back and stop.
+    """
+    from cohorts.database import Database
+    from grader.sandbox.base import SandboxUnavailable
+    from grader.sandbox.detect import best_sandbox
+    from grader.storage import Storage
+    from grader.worker import run_worker
+    from portal.settings import PortalSettings
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
+    settings = PortalSettings.from_environment(os.environ, data=data)
+    try:
+        sandbox = best_sandbox(production=settings.production, hidden=[settings.data])
+    except SandboxUnavailable as error:
+        click.echo(f"{error.korean} {error.message}", err=True)
+        sys.exit(2)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    database = Database(settings.database_url)
+    log = logging.getLogger("grader.worker")
+    log.info("worker started, sandbox: %s", sandbox.name)
+    try:
+        taken = run_worker(
+            database,
+            Storage(settings.storage),
+            settings.offerings,
+            once=once,
+            stop=stop,
+            sandbox=sandbox,
+            expiry=expiry,
+        )
+    finally:
+        database.close()
+    log.info("worker stopped after %s jobs", taken)

@@ -1,0 +1,79 @@
+// What the pages gain where scripts run: busy buttons, live progress, printing. Every page works without it.
+(function () {
+  "use strict";
+
+  const streams = new Map();
+
+  function follow(element) {
+    if (streams.has(element)) return;
+    const source = new EventSource(element.dataset.progress);
+    streams.set(element, source);
+    let last = null;
+    source.addEventListener("progress", function (event) {
+      if (!element.isConnected) return forget(element);
+      const counts = JSON.parse(event.data);
+      for (const part of element.querySelectorAll("[data-value]")) {
+        if (part instanceof HTMLProgressElement) {
+          part.max = counts[part.dataset.max] || 1;
+          part.value = counts[part.dataset.value];
+        } else {
+          part.textContent = counts[part.dataset.value];
+        }
+      }
+      element.classList.add("following");
+      if (last !== null && last !== event.data) {
+        document.body.dispatchEvent(new CustomEvent("bitgoeul-progress"));
+      }
+      last = event.data;
+    });
+    source.addEventListener("error", function () {
+      element.classList.remove("following");
+      if (!element.isConnected) forget(element);
+    });
+  }
+
+  function forget(element) {
+    const source = streams.get(element);
+    if (source) source.close();
+    streams.delete(element);
+  }
+
+  function prepare(root) {
+    for (const element of [...streams.keys()]) if (!element.isConnected) forget(element);
+    for (const element of root.querySelectorAll("[data-progress]")) follow(element);
+    for (const button of root.querySelectorAll("[data-print]")) {
+      button.hidden = false;
+      button.onclick = function () { window.print(); };
+    }
+  }
+
+  document.addEventListener("submit", function (event) {
+    const form = event.target;
+    const button = event.submitter || form.querySelector("button");
+    if (!button || event.defaultPrevented && !form.hasAttribute("hx-boost")) return;
+    // after the form's data is taken: a disabled button's own value would not be sent
+    setTimeout(function () {
+      button.disabled = true;
+      if (form.dataset.busy) {
+        button.dataset.label = button.textContent;
+        button.textContent = form.dataset.busy;
+        button.setAttribute("aria-busy", "true");
+      }
+    });
+  });
+
+  function unbusy() {
+    for (const button of document.querySelectorAll("button:disabled")) {
+      button.disabled = false;
+      button.removeAttribute("aria-busy");
+      if (button.dataset.label) button.textContent = button.dataset.label;
+    }
+  }
+
+  // a page that comes back from the browser's memory, or got no answer, must not keep its buttons busy
+  window.addEventListener("pageshow", function (event) { if (event.persisted) unbusy(); });
+  document.addEventListener("htmx:sendError", unbusy);
+
+  document.addEventListener("htmx:load", function (event) { prepare(event.detail.elt.parentElement || document); });
+  prepare(document);
+})();

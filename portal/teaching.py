@@ -1,0 +1,142 @@
+"""What the staff of an offering sees: each assignment at a glance, and who has handed in what. Reads only.
+
+Marks themselves come from nbgrader's gradebook (`grader.gradebook`), which formgrader writes too.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cohorts.models import Membership, MembershipState, Offering, Person, Role
+from grader.assignments import assignments_of
+from grader.jobs import Progress, progress, retry
+from grader.models import Assignment, Attempt, Extension, Feedback, Marking, MarkingState, Release
+from grader.releases import current_release
+from portal.standing import newest_markings
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One student of the offering, and their latest attempt at an assignment if there is one."""
+
+    username: str
+    name: str
+    active: bool
+    attempts: int
+    latest: Attempt | None
+    marking: Marking | None
+    feedback: Feedback | None
+    extended_to: datetime | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One assignment at a glance. `waiting` is how many have feedback that no one has released yet."""
+
+    assignment: Assignment
+    release: Release | None
+    students: int
+    submitted: int
+    progress: Progress
+    needs_manual: int
+    waiting: int
+    failed: int
+
+    @property
+    def attempts(self) -> int:
+        """How many attempts there are to mark."""
+        return self.progress.queued + self.progress.running + self.progress.done + self.progress.failed
+
+
+def overviews(session: Session, offering: Offering) -> list[Overview]:
+    """All assignments of the offering at a glance."""
+    return [overview(session, offering, assignment) for assignment in assignments_of(session, offering.id)]
+
+
+def overview(session: Session, offering: Offering, assignment: Assignment) -> Overview:
+    """One assignment at a glance."""
+    rows = submissions(session, offering, assignment)
+    return Overview(
+        assignment=assignment,
+        release=current_release(session, assignment),
+        students=sum(row.active for row in rows),
+        submitted=sum(row.latest is not None for row in rows),
+        progress=progress(session, assignment.id),
+        needs_manual=sum(row.feedback.needs_manual if row.feedback else _needs_manual(row.marking) for row in rows),
+        waiting=sum(row.feedback is not None and row.feedback.released_at is None for row in rows),
+        failed=sum(row.marking is not None and row.marking.state is MarkingState.FAILED for row in rows),
+    )
+
+
+def submissions(session: Session, offering: Offering, assignment: Assignment) -> list[Submission]:
+    """Every active student of the offering, and everybody else who has handed something in, by name."""
+    attempts = session.scalars(
+        select(Attempt).where(Attempt.assignment_id == assignment.id).order_by(Attempt.number)
+    ).all()
+    counts = Counter(attempt.username for attempt in attempts)
+    latest = {attempt.username: attempt for attempt in attempts}
+    ids = [attempt.id for attempt in latest.values()]
+    markings = newest_markings(session, ids)
+    feedback = {
+        row.attempt_id: row
+        for row in session.scalars(select(Feedback).where(Feedback.attempt_id.in_(ids)).order_by(Feedback.id))
+    }
+    extensions = {
+        row.username: row.due_at
+        for row in session.scalars(select(Extension).where(Extension.assignment_id == assignment.id))
+    }
+    rows = []
+    for person, role, state in students(session, offering):
+        active = state is MembershipState.ACTIVE and role is Role.STUDENT
+        attempt = latest.get(person.username)
+        if active or attempt is not None:
+            rows.append(
+                Submission(
+                    username=person.username,
+                    name=person.name,
+                    active=active,
+                    attempts=counts[person.username],
+                    latest=attempt,
+                    marking=markings.get(attempt.id) if attempt else None,
+                    feedback=feedback.get(attempt.id) if attempt else None,
+                    extended_to=extensions.get(person.username),
+                )
+            )
+    return rows
+
+
+def students(session: Session, offering: Offering) -> list[tuple[Person, Role, MembershipState]]:
+    """Everybody who is or was in the offering's cohort, by name."""
+    rows = session.execute(
+        select(Person, Membership.role, Membership.state)
+        .join(Membership, Membership.username == Person.username)
+        .where(Membership.cohort_id == offering.cohort_id)
+        .order_by(Person.name, Person.username)
+    )
+    return [(person, role, state) for person, role, state in rows]
+
+
+def retry_failed(session: Session, assignment_id: int, now: datetime) -> int:
+    """Put the failed markings of students' latest attempts back into the queue; returns how many."""
+    attempts = session.scalars(
+        select(Attempt).where(Attempt.assignment_id == assignment_id).order_by(Attempt.number)
+    ).all()
+    latest = {attempt.username: attempt.id for attempt in attempts}
+    failed = [
+        marking
+        for marking in newest_markings(session, list(latest.values())).values()
+        if marking.state is MarkingState.FAILED
+    ]
+    for marking in failed:
+        retry(session, marking, now)
+    session.flush()
+    return len(failed)
+
+
+def _needs_manual(marking: Marking | None) -> bool:
+    return marking is not None and marking.state is MarkingState.DONE and marking.needs_manual
