@@ -1,12 +1,13 @@
 # make run            set up and start a campus on this machine (PORT=8000 DATA=data)
 # make test           set up and run every test that this machine can run (ARGS="-k roster" to choose)
 # make lint           ruff and mypy, as CI runs them
+# make bench          measure this machine side by side (ARGS="marking latency" to choose); writes bench/results
 # make lock           make the lock files anew (needs uv and npm)
 PORT ?= 8000
 DATA ?= data
 ARGS ?=
 
-.PHONY: run test lint format lock
+.PHONY: run test lint bench format lock
 run:
 	@scripts/setup run
 	@exec .venv/bin/bitgoeul up --demo --port "$(PORT)" --data "$(DATA)"
@@ -18,6 +19,10 @@ test:
 lint:
 	@scripts/setup dev
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+bench:
+	@scripts/setup dev
+	@.venv/bin/python -m bench $(ARGS)
 
 format:
 	@scripts/setup dev

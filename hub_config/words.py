@@ -24,7 +24,7 @@ class Sentence:
 
 
 WRONG_NAME_OR_PASSWORD = Sentence(
-    "사용자 이름이나 비밀번호가 맞지 않습니다.",
+    "아이디나 비밀번호가 맞지 않습니다.",
     "User name or password is not right.",
 )
 TOO_MANY_FAILURES = Sentence(

@@ -157,7 +157,7 @@ def newest_markings(session: Session, attempt_ids: Sequence[int]) -> dict[int, M
 
 
 def counted_attempt(attempts: Sequence[AttemptStanding], counting: Counting) -> AttemptStanding | None:
-    """The attempt the mark comes from, as `grader.counting` chooses: the latest marked one, or the best, newer if equal.
+    """The attempt that counts, as `grader.counting` chooses: the latest marked one, or the best (the newer if equal).
 
     Among the best only what the student may see is compared.
     """

@@ -246,7 +246,6 @@ def test_a_class_of_two_by_clicks(campus: Campus, browser: Browser, take: Take) 
     instructor.wait_for_load_state()
     take(instructor, "instructor-feedback-released")
 
-
     def mark_is_there() -> bool:
         student_looks(student, campus)
         return bool(re.search(r"32\s*/\s*35", student.locator("main").inner_text()))

@@ -19,7 +19,7 @@ def test_the_right_password_lets_somebody_on_a_roster_in_and_leads_to_the_portal
 def test_the_login_page_speaks_korean_first_and_english(demo_hub: Any) -> None:
     with demo_hub.browser() as browser:
         page = browser.get("/hub/login").text
-    assert page.index("사용자 이름") < page.index("User name")
+    assert page.index("아이디") < page.index("User name")
     assert "--accent:" in page
     assert 'name="viewport"' in page
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
-import tarfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -16,8 +13,8 @@ from typing import Any
 
 import httpx
 import pytest
-from answers import solve, source_notebook
 from campus_process import Campus, Person, wait_for
+from handing_in import bundle, hand_in
 from ports import free_port
 from sqlalchemy import select
 
@@ -47,47 +44,12 @@ def course(campus: Campus) -> str:
     return offering
 
 
-def bundle(person: Person, course: str, marker: int) -> bytes:
-    """The released files with the notebook solved, as the exchange sends them; each `marker` makes other bytes."""
-    released = person.api("GET", f"/exchange/{course}/{ASSIGNMENT}/release")
-    assert released.status_code == 200, released.text
-    source = source_notebook("job-conversion", "python-data", ASSIGNMENT)
-    target = io.BytesIO()
-    with (
-        tarfile.open(fileobj=io.BytesIO(released.content)) as old,
-        tarfile.open(fileobj=target, mode="w:gz") as new,
-    ):
-        for member in old.getmembers():
-            if not member.isfile():
-                continue
-            file = old.extractfile(member)
-            assert file is not None
-            content = file.read()
-            if member.name.endswith(".ipynb"):
-                solved = solve(json.loads(content), source, "fully")
-                solved["metadata"]["marker"] = marker
-                content = json.dumps(solved).encode()
-            member.size = len(content)
-            new.addfile(member, io.BytesIO(content))
-    return target.getvalue()
+def solved(student: Person, course: str, marker: int) -> bytes:
+    return bundle(student, course, ASSIGNMENT, marker)
 
 
-def hand_in(person: Person, course: str, body: bytes, seconds: float = 60) -> dict[str, Any]:
-    """Send until a receipt comes, with one key, as the exchange plugin does when an answer is lost."""
-    headers = {"Idempotency-Key": uuid.uuid4().hex, "X-Content-SHA256": hashlib.sha256(body).hexdigest()}
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            path = f"/exchange/{course}/{ASSIGNMENT}/attempts"
-            answer = person.api("POST", path, content=body, headers=headers)
-            if answer.status_code in (200, 201):
-                receipt: dict[str, Any] = answer.json()
-                return receipt
-            assert answer.status_code >= 500, answer.text
-        except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline, "no receipt came"
-        time.sleep(0.2)
+def send(student: Person, course: str, body: bytes) -> dict[str, Any]:
+    return hand_in(student, course, ASSIGNMENT, body)
 
 
 def markings(campus: Campus, *usernames: str) -> list[Marking]:
@@ -138,7 +100,7 @@ def test_a_grader_killed_while_it_marks_leaves_its_work_to_another(
     campus: Campus, course: str, moment: float, username: str
 ) -> None:
     student = campus.sign_in(username)
-    receipts = [hand_in(student, course, bundle(student, course, number)) for number in range(2)]
+    receipts = [send(student, course, solved(student, course, number)) for number in range(2)]
     running = MarkingState.RUNNING
     wait_for("a claim", lambda: any(row.state is running for row in markings(campus, username)), 30, every=0.02)
     time.sleep(moment)
@@ -150,10 +112,10 @@ def test_a_grader_killed_while_it_marks_leaves_its_work_to_another(
 def test_a_portal_killed_again_and_again_loses_no_submission(campus: Campus, course: str) -> None:
     before = {name: len(attempts(campus, name)) for name in ("yuna", "haneul", "jihoon", "seoyeon")}
     students = [campus.sign_in(name) for name in before]
-    bodies = {student.username: [bundle(student, course, number) for number in (10, 11, 12)] for student in students}
+    bodies = {student.username: [solved(student, course, number) for number in (10, 11, 12)] for student in students}
 
     def hand_in_all(student: Person) -> list[dict[str, Any]]:
-        return [hand_in(student, course, body) for body in bodies[student.username]]
+        return [send(student, course, body) for body in bodies[student.username]]
 
     with ThreadPoolExecutor(len(students)) as pool:
         sending = [pool.submit(hand_in_all, student) for student in students]
@@ -183,7 +145,7 @@ def returned(campus: Campus, name: str, old: int) -> bool:
 def test_a_portal_killed_in_the_middle_of_an_upload_keeps_nothing_of_it(campus: Campus, course: str) -> None:
     student = campus.sign_in("minji")
     before = len(attempts(campus, "minji"))
-    body = bundle(student, course, 20)
+    body = solved(student, course, 20)
 
     def slowly() -> Iterator[bytes]:
         yield body[:200]
@@ -197,16 +159,16 @@ def test_a_portal_killed_in_the_middle_of_an_upload_keeps_nothing_of_it(campus: 
     with suppress(httpx.TransportError):
         assert student.api("POST", path, content=slowly(), headers=headers).status_code >= 500
     assert len(attempts(campus, "minji")) == before
-    receipt = hand_in(student, course, body)
+    receipt = send(student, course, body)
     assert receipt["attempt"] == before + 1
     wait_for("the marking", lambda: all_marked(campus, "minji"), 90)
 
 
 def test_a_killed_hub_comes_back_and_people_go_on_as_they_were(campus: Campus, course: str) -> None:
     student = campus.sign_in("dohyun")
-    body = bundle(student, course, 30)
+    body = solved(student, course, 30)
     old = campus.kill("hub")
-    receipt = hand_in(student, course, body)
+    receipt = send(student, course, body)
     assert receipt["attempt"] == len(attempts(campus, "dohyun"))
     wait_for("the hub's return", lambda: returned(campus, "hub", old), 60)
     assert student.http.get("/services/portal/").status_code == 200

@@ -79,7 +79,6 @@ def test_grade_gives_files_from_the_folder_it_is_told(
 UNREADABLE = {
     "not JSON": "hello",
     "a future format": '{"nbformat": 7, "cells": []}',
-    "no cells": '{"nbformat": 4}',
 }
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,13 @@ def printed(result: SandboxResult, index: int = 0) -> str:
 
 def errors(result: SandboxResult, index: int = 0) -> list[str]:
     return [o["ename"] for o in result.cells[index].outputs if o["output_type"] == "error"]
+
+
+@pytest.fixture
+def left_behind() -> Callable[[], list[int]]:
+    """Processes that a job left, beside those that were there before the test."""
+    before = set(descendants(os.getpid()))
+    return lambda: [pid for pid in descendants(os.getpid()) if pid not in before]
 
 
 def descendants(pid: int) -> list[int]:
@@ -183,7 +191,7 @@ def test_privileges_cannot_be_gained(sandbox: NamespaceSandbox) -> None:
     assert "NoNewPrivs:\\t1" in out
 
 
-def test_a_fork_bomb_stays_small_and_dies(sandbox: NamespaceSandbox) -> None:
+def test_a_fork_bomb_stays_small_and_dies(sandbox: NamespaceSandbox, left_behind: Callable[[], list[int]]) -> None:
     began = time.monotonic()
     result = run(
         sandbox,
@@ -199,7 +207,7 @@ def test_a_fork_bomb_stays_small_and_dies(sandbox: NamespaceSandbox) -> None:
     assert int(printed(result)) < 64
     assert printed(result, 1) == "still here\n"
     assert time.monotonic() - began < 30
-    assert descendants(os.getpid()) == []
+    assert left_behind() == []
 
 
 def test_more_memory_than_allowed_is_a_memory_error_or_the_end(sandbox: NamespaceSandbox) -> None:
@@ -273,13 +281,15 @@ def test_the_disk_is_capped(sandbox: NamespaceSandbox) -> None:
     ],
     ids=["kill the runner", "kill everything", "end the kernel"],
 )
-def test_killing_what_runs_it_gains_nothing(sandbox: NamespaceSandbox, attack: str) -> None:
+def test_killing_what_runs_it_gains_nothing(
+    sandbox: NamespaceSandbox, attack: str, left_behind: Callable[[], list[int]]
+) -> None:
     result = run(sandbox, "print('before')", attack, "print('after')")
     assert result.ending is Ending.DIED
     assert result.reason is not None
     assert printed(result) == "before\n"
     assert 2 not in result.cells
-    assert descendants(os.getpid()) == []
+    assert left_behind() == []
 
 
 def test_nothing_outlives_the_job(sandbox: NamespaceSandbox) -> None:
@@ -326,7 +336,7 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def test_a_run_can_be_given_up(sandbox: NamespaceSandbox) -> None:
+def test_a_run_can_be_given_up(sandbox: NamespaceSandbox, left_behind: Callable[[], list[int]]) -> None:
     cancel = threading.Event()
     threading.Timer(2.0, cancel.set).start()
     job = SandboxJob(notebook=notebook(code("import time\ntime.sleep(60)")))
@@ -334,7 +344,7 @@ def test_a_run_can_be_given_up(sandbox: NamespaceSandbox) -> None:
     with pytest.raises(Cancelled):
         sandbox.run(job, cancel)
     assert time.monotonic() - began < 10
-    assert descendants(os.getpid()) == []
+    assert left_behind() == []
 
 
 def test_plots_are_drawn_without_a_word_on_stderr(sandbox: NamespaceSandbox) -> None:
@@ -358,14 +368,16 @@ def test_it_also_works_for_an_ordinary_user() -> None:
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
-def test_the_process_sandbox_runs_but_says_it_isolates_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_process_sandbox_runs_but_says_it_isolates_nothing(
+    caplog: pytest.LogCaptureFixture, left_behind: Callable[[], list[int]]
+) -> None:
     sandbox = ProcessSandbox()
     assert "isolates NOTHING" in caplog.text
     assert not any(layer.holds for layer in sandbox.layers())
     result = sandbox.run(SandboxJob(notebook=notebook(code("import os\nprint(sorted(os.environ))"))))
     assert result.ending is Ending.FINISHED
     assert "BITGOEUL" not in printed(result)
-    assert descendants(os.getpid()) == []
+    assert left_behind() == []
 
 
 def test_the_process_sandbox_refuses_production() -> None:

@@ -25,7 +25,6 @@ from grader.feedback import release_feedback
 from grader.gradebook import gradebook_url, marks
 from grader.models import Attempt, Counting, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
 from grader.sandbox.base import Sandbox, SandboxJob, SandboxResult, SandboxUnavailable
-from grader.sandbox.namespaces import NamespaceSandbox
 from grader.worker import Worker
 
 pytestmark = pytest.mark.namespaces
@@ -48,10 +47,10 @@ def score(campus: MarkingCampus, username: str = "kim") -> float | None:
 
 
 def test_an_attempt_becomes_marks_feedback_and_folders(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     attempt = campus.submit(answered(released, PARTLY))
-    assert worker_for(campus, sandbox).run(once=True) == 1
+    assert worker_for(campus, remembering).run(once=True) == 1
     (marking,) = campus.markings()
     assert (marking.state, marking.score, marking.max_score) == (MarkingState.DONE, 2.0, 11.0)
     assert (marking.needs_manual, marking.integrity, marking.log) == (True, "clean", None)
@@ -78,14 +77,14 @@ def test_an_attempt_becomes_marks_feedback_and_folders(
 
 
 def test_formgrader_lists_it_and_manual_points_reach_the_feedback(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox, monkeypatch: pytest.MonkeyPatch
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from nbgrader.apps.api import NbGraderAPI
     from traitlets.config import Config
 
     campus.set_policy(feedback=FeedbackPolicy.MANUAL)
     attempt = campus.submit(answered(released, RIGHT))
-    worker = worker_for(campus, sandbox)
+    worker = worker_for(campus, remembering)
     worker.run(once=True)
     assert campus.feedback()[0].released_at is None
     api = NbGraderAPI(config=Config({"CourseDirectory": {"root": str(campus.course), "course_id": OFFERING}}))
@@ -111,10 +110,10 @@ def test_formgrader_lists_it_and_manual_points_reach_the_feedback(
 
 
 def test_a_later_attempt_counts_and_an_older_one_marked_late_does_not_overwrite_it(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     first, second = campus.submit(answered(released, WRONG)), campus.submit(answered(released, RIGHT))
-    worker = worker_for(campus, sandbox)
+    worker = worker_for(campus, remembering)
     with campus.database.write() as session:
         session.execute(update(Marking).where(Marking.attempt_id == first).values(priority=50))
     assert worker.run(once=True) == 2
@@ -126,11 +125,11 @@ def test_a_later_attempt_counts_and_an_older_one_marked_late_does_not_overwrite_
 
 
 def test_with_best_counting_the_better_attempt_stays(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     campus.set_policy(counting=Counting.BEST, feedback=FeedbackPolicy.AT_ONCE)
     first, second = campus.submit(answered(released, RIGHT)), campus.submit(answered(released, PARTLY))
-    worker = worker_for(campus, sandbox)
+    worker = worker_for(campus, remembering)
     worker.run(once=True)
     assert score(campus) == 6.0
     assert course_folder.placed_attempt(campus.course, "ps1", "kim") == first
@@ -161,10 +160,10 @@ def _bundle_of_text(root: Path) -> bytes:
 
 @pytest.mark.parametrize("hand_in", BAD_WORK.values(), ids=BAD_WORK)
 def test_bad_work_scores_nothing_with_a_sentence_and_the_worker_goes_on(
-    hand_in: Callable[[MarkingCampus], int], campus: MarkingCampus, sandbox: NamespaceSandbox
+    hand_in: Callable[[MarkingCampus], int], campus: MarkingCampus, remembering: Sandbox
 ) -> None:
     hand_in(campus)
-    assert worker_for(campus, sandbox).run(once=True) == 1
+    assert worker_for(campus, remembering).run(once=True) == 1
     (marking,) = campus.markings()
     assert (marking.state, marking.score, marking.max_score) == (MarkingState.DONE, 0.0, 11.0)
     assert score(campus) == 0.0
@@ -172,7 +171,7 @@ def test_bad_work_scores_nothing_with_a_sentence_and_the_worker_goes_on(
 
 
 def test_a_submission_that_sends_files_in_the_way_is_marked_all_the_same(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     folder = campus.root / "outbox" / "nasty"
     (folder / "data.csv").mkdir(parents=True)  # a folder where the assignment has a file
@@ -182,7 +181,7 @@ def test_a_submission_that_sends_files_in_the_way_is_marked_all_the_same(
 
     (folder / "p1.ipynb").write_text(json.dumps(answered(released, RIGHT)))
     campus.attempt(archive.pack(folder))
-    worker_for(campus, sandbox).run(once=True)
+    worker_for(campus, remembering).run(once=True)
     assert score(campus) == 6.0
     assert marks(campus.course)[0].submitted_at == datetime(2026, 3, 20, 3, 1, tzinfo=UTC)
 
@@ -201,11 +200,11 @@ class Broken:
 
 
 def test_a_poisoned_job_is_set_aside_with_its_log_and_the_next_one_is_marked(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     poison = campus.attempt(b"this is no archive")
     good = campus.submit(answered(released, RIGHT), "lee")
-    assert worker_for(campus, sandbox).run(once=True) == 4
+    assert worker_for(campus, remembering).run(once=True) == 4
     bad = campus.markings(poison)[0]
     assert (bad.state, bad.tries) == (MarkingState.FAILED, 3)
     assert "Traceback" in (bad.log or "")
@@ -214,7 +213,7 @@ def test_a_poisoned_job_is_set_aside_with_its_log_and_the_next_one_is_marked(
 
 
 def test_a_machine_that_can_run_nothing_costs_no_student_a_point(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     campus.submit(answered(released, RIGHT))
     worker_for(campus, Broken()).run(once=True)
@@ -224,17 +223,17 @@ def test_a_machine_that_can_run_nothing_costs_no_student_a_point(
     assert marks(campus.course) == []
     with campus.database.write() as session:
         jobs.retry(session, session.get_one(Marking, marking.id), datetime.now(UTC))
-    worker_for(campus, sandbox).run(once=True)
+    worker_for(campus, remembering).run(once=True)
     assert score(campus) == 6.0
 
 
 def test_an_assignment_missing_from_the_gradebook_is_reported(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     campus.submit(answered(released, RIGHT))
     with Gradebook(gradebook_url(campus.course), OFFERING) as book:
         book.remove_assignment("ps1")
-    worker_for(campus, sandbox).run(once=True)
+    worker_for(campus, remembering).run(once=True)
     (marking,) = campus.markings()
     assert marking.state is MarkingState.FAILED
     assert "no assignment called 'ps1'" in (marking.log or "")
@@ -273,24 +272,23 @@ MOMENTS = {
 
 @pytest.mark.parametrize("arm", MOMENTS.values(), ids=MOMENTS)
 def test_a_worker_killed_at_any_moment_is_replaced_and_everything_happens_once(
-    arm: Callable[[], None], campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    arm: Callable[[], None], campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     attempt = campus.submit(answered(released, PARTLY))
-    sandbox.layers()
     campus.database.close()  # connections must not cross the fork
     pid = os.fork()
     if pid == 0:
         try:
             arm()
-            worker_for(campus, sandbox, name="doomed").run(once=True)
+            worker_for(campus, remembering, name="doomed").run(once=True)
         finally:
             os._exit(1)
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
     assert campus.markings()[0].state is MarkingState.RUNNING
     assert campus.feedback() == []
-    assert worker_for(campus, sandbox).run(once=True) == 0  # the claim still holds
-    assert worker_for(campus, sandbox, ahead=60, name="second").run(once=True) == 1
+    assert worker_for(campus, remembering).run(once=True) == 0  # the claim still holds
+    assert worker_for(campus, remembering, ahead=60, name="second").run(once=True) == 1
     (marking,) = campus.markings()
     assert (marking.state, marking.tries, marking.score) == (MarkingState.DONE, 2, 2.0)
     assert marking.claimed_by == "second"
@@ -302,7 +300,7 @@ def test_a_worker_killed_at_any_moment_is_replaced_and_everything_happens_once(
 
 
 def test_a_worker_that_lost_its_claim_stores_nothing(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     campus.submit(answered(released, RIGHT))
 
@@ -313,8 +311,8 @@ def test_a_worker_that_lost_its_claim_stores_nothing(
             return []
 
         def run(self, job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult:
-            result = sandbox.run(job, cancel)
-            assert worker_for(campus, sandbox, ahead=60, name="quick").run(once=True) == 1
+            result = remembering.run(job, cancel)
+            assert worker_for(campus, remembering, ahead=60, name="quick").run(once=True) == 1
             return result
 
     worker_for(campus, Slow(), name="slow").run(once=True)
@@ -389,11 +387,11 @@ def test_sigterm_gives_the_job_back_and_stops_soon(campus: MarkingCampus, releas
 
 
 def test_feedback_is_not_made_for_an_attempt_that_does_not_count(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     first = campus.submit(answered(released, WRONG))
     campus.submit(answered(released, RIGHT))
-    worker = worker_for(campus, sandbox)
+    worker = worker_for(campus, remembering)
     worker.run(once=True)
     with campus.database.write() as session:
         jobs.enqueue_feedback(session, session.get_one(Attempt, first), datetime.now(UTC))
@@ -405,11 +403,11 @@ def test_feedback_is_not_made_for_an_attempt_that_does_not_count(
 
 
 def test_released_feedback_stays_and_is_opened_for_one_student_when_asked(
-    campus: MarkingCampus, released: dict[str, Any], sandbox: NamespaceSandbox
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
     campus.set_policy(feedback=FeedbackPolicy.MANUAL)
     kim, lee = campus.submit(answered(released, RIGHT)), campus.submit(answered(released, WRONG), "lee")
-    worker_for(campus, sandbox).run(once=True)
+    worker_for(campus, remembering).run(once=True)
     with campus.database.write() as session:
         assignment_id = session.get_one(Attempt, kim).assignment_id
         assert release_feedback(session, assignment_id, datetime.now(UTC), "lee") == 1

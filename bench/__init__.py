@@ -1,0 +1,1 @@
+"""Side-by-side measurements on this machine: `make bench`, or `python -m bench NAME...`."""

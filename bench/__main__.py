@@ -1,0 +1,32 @@
+"""`python -m bench [NAME...]`: run measurements, print their tables, write bench/results/NAME.json."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+from bench.report import table, write
+
+NAMES = {
+    "marking": "submissions marked a minute, against `nbgrader autograde` on the same course folder",
+    "latency": "seconds from submit to feedback through a running campus, against nbgrader's two commands",
+    "start": "seconds until a campus is open, and a lab is ready",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure this machine side by side.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)} (default: all)")
+    names = parser.parse_args().names or list(NAMES)
+    for name in names:
+        if name not in NAMES:
+            parser.error(f"{name!r} is no measurement; there are {', '.join(NAMES)}")
+    for name in names:
+        print(f"\n{name}: {NAMES[name]}\n")
+        results = importlib.import_module(f"bench.{name}").measure()
+        print(table(results))
+        print(f"\nwritten to {write(name, results)}")
+
+
+if __name__ == "__main__":
+    main()
