@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from answers import How, solve, source_notebook
 from campus_process import Campus, Lab, Person, wait_for
-from stock import stock_scores
+from stock_nbgrader import stock_scores
 
 TRACK = "job-conversion"
 COHORT = "play-2026"
