@@ -19,6 +19,8 @@ from grader.models import Assignment, Attempt, Extension, Feedback, Marking, Mar
 from grader.releases import current_release
 from portal.standing import newest_markings
 
+Settled = frozenset[tuple[str, str]]
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -32,6 +34,7 @@ class Submission:
     marking: Marking | None
     feedback: Feedback | None
     extended_to: datetime | None
+    needs_manual: bool
 
 
 @dataclass(frozen=True)
@@ -53,28 +56,31 @@ class Overview:
         return self.progress.queued + self.progress.running + self.progress.done + self.progress.failed
 
 
-def overviews(session: Session, offering: Offering) -> list[Overview]:
+def overviews(session: Session, offering: Offering, settled: Settled) -> list[Overview]:
     """All assignments of the offering at a glance."""
-    return [overview(session, offering, assignment) for assignment in assignments_of(session, offering.id)]
+    return [overview(session, offering, assignment, settled) for assignment in assignments_of(session, offering.id)]
 
 
-def overview(session: Session, offering: Offering, assignment: Assignment) -> Overview:
+def overview(session: Session, offering: Offering, assignment: Assignment, settled: Settled) -> Overview:
     """One assignment at a glance."""
-    rows = submissions(session, offering, assignment)
+    rows = submissions(session, offering, assignment, settled)
     return Overview(
         assignment=assignment,
         release=current_release(session, assignment),
         students=sum(row.active for row in rows),
         submitted=sum(row.latest is not None for row in rows),
         progress=progress(session, assignment.id),
-        needs_manual=sum(row.feedback.needs_manual if row.feedback else _needs_manual(row.marking) for row in rows),
+        needs_manual=sum(row.needs_manual for row in rows),
         waiting=sum(row.feedback is not None and row.feedback.released_at is None for row in rows),
         failed=sum(row.marking is not None and row.marking.state is MarkingState.FAILED for row in rows),
     )
 
 
-def submissions(session: Session, offering: Offering, assignment: Assignment) -> list[Submission]:
-    """Every active student of the offering, and everybody else who has handed something in, by name."""
+def submissions(session: Session, offering: Offering, assignment: Assignment, settled: Settled) -> list[Submission]:
+    """Every active student of the offering, and everybody else who has handed something in, by name.
+
+    `settled` is what `grader.by_hand.settled` finds in the offering's gradebook.
+    """
     attempts = session.scalars(
         select(Attempt).where(Attempt.assignment_id == assignment.id).order_by(Attempt.number)
     ).all()
@@ -95,6 +101,9 @@ def submissions(session: Session, offering: Offering, assignment: Assignment) ->
         active = state is MembershipState.ACTIVE and role is Role.STUDENT
         attempt = latest.get(person.username)
         if active or attempt is not None:
+            marking = markings.get(attempt.id) if attempt else None
+            shown = feedback.get(attempt.id) if attempt else None
+            waits = shown.needs_manual if shown else _needs_manual(marking)
             rows.append(
                 Submission(
                     username=person.username,
@@ -102,9 +111,10 @@ def submissions(session: Session, offering: Offering, assignment: Assignment) ->
                     active=active,
                     attempts=counts[person.username],
                     latest=attempt,
-                    marking=markings.get(attempt.id) if attempt else None,
-                    feedback=feedback.get(attempt.id) if attempt else None,
+                    marking=marking,
+                    feedback=shown,
                     extended_to=extensions.get(person.username),
+                    needs_manual=waits and (assignment.name, person.username) not in settled,
                 )
             )
     return rows

@@ -20,6 +20,7 @@ from cohorts.grading_server import ensure_grading_server
 from cohorts.models import Offering, Role
 from grader import jobs
 from grader.assignments import find_assignment
+from grader.by_hand import settled
 from grader.feedback import release_feedback
 from grader.policies import grant_extension
 from portal.api import grading_shapes as shapes
@@ -98,7 +99,9 @@ def assignments(here: Here, user: User, offering_id: str) -> list[shapes.Assignm
     """The offering's assignments at a glance (staff)."""
     with here.database.read() as session:
         require_staff(session, user.username, offering_id)
-        return [shapes.AssignmentShape.of(row) for row in overviews(session, session.get_one(Offering, offering_id))]
+        offering = session.get_one(Offering, offering_id)
+        by_hand = settled(here.settings.offerings / offering_id)
+        return [shapes.AssignmentShape.of(row) for row in overviews(session, offering, by_hand)]
 
 
 @router.post("/offerings/{offering_id}/assignments/{assignment}/release", status_code=201)
@@ -113,7 +116,8 @@ def who_has_submitted(here: Here, user: User, offering_id: str, assignment: str)
     with here.database.read() as session:
         require_staff(session, user.username, offering_id)
         row = find_assignment(session, offering_id, assignment)
-        found = submissions(session, session.get_one(Offering, offering_id), row)
+        by_hand = settled(here.settings.offerings / offering_id)
+        found = submissions(session, session.get_one(Offering, offering_id), row, by_hand)
         return [shapes.SubmissionShape.of(line) for line in found]
 
 

@@ -152,7 +152,7 @@ class SubmissionShape(BaseModel):
             state=row.marking.state.value if row.marking else None,
             score=marked.score if marked else None,
             max_score=marked.max_score if marked else None,
-            needs_manual=marked.needs_manual if marked else False,
+            needs_manual=row.needs_manual,
             integrity=row.marking.integrity if row.marking else None,
             feedback_released_at=row.feedback.released_at if row.feedback else None,
             extended_to=row.extended_to,

@@ -47,6 +47,9 @@ def grade(source: Path, submission: Path, files: Path | None, time_limit: float,
     """
     import logging
 
+    from grader.slow_imports import leave_out_slow_imports
+
+    leave_out_slow_imports()
     from cohorts.errors import CampusError
     from grader.one_notebook import mark_one, summary_of
     from grader.sandbox.base import Limits, SandboxUnavailable

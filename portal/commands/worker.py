@@ -31,6 +31,9 @@ def worker(data: Path, once: bool, expiry: float) -> None:
     Start as many as there are cores to spare; each takes the next submission that waits. SIGTERM and Ctrl-C give a
     claimed submission back and stop.
     """
+    from grader.slow_imports import leave_out_slow_imports
+
+    leave_out_slow_imports()
     from cohorts.database import Database
     from grader.sandbox.base import SandboxUnavailable
     from grader.sandbox.detect import best_sandbox

@@ -18,6 +18,7 @@ from cohorts.errors import CampusError
 from cohorts.grading_server import ensure_grading_server
 from cohorts.models import Offering
 from grader.assignments import find_assignment
+from grader.by_hand import settled
 from grader.feedback import release_feedback
 from grader.models import Attempt, Feedback, Marking
 from grader.policies import grant_extension
@@ -74,7 +75,7 @@ def staff_state(row: Submission) -> State:
     """The state of a student's latest attempt, as staff see it: by what was marked, not by what was released."""
     state = state_of(row.marking, None)
     if state in (State.MARKED, State.MANUAL) and row.feedback is not None:
-        return State.MANUAL if row.feedback.needs_manual else State.MARKED
+        return State.MANUAL if row.needs_manual else State.MARKED
     return state
 
 
@@ -98,7 +99,8 @@ def offering_page(request: Request, here: Here, user: User, offering_id: str) ->
         role = require_staff(session, user.username, offering_id)
         offering = session.get_one(Offering, offering_id)
         course = course_view(session, here.catalogue, offering, role, user.locale)
-        return page(request, "offering.html", {"course": course, "overviews": overviews(session, offering)})
+        rows = overviews(session, offering, settled(here.settings.offerings / offering_id))
+        return page(request, "offering.html", {"course": course, "overviews": rows})
 
 
 @router.post("/{offering_id}/grading-server")
@@ -182,10 +184,11 @@ def show(
         role = require_staff(session, user.username, offering_id)
         offering = session.get_one(Offering, offering_id)
         row = find_assignment(session, offering_id, assignment)
-        found = submissions(session, offering, row)
+        by_hand = settled(here.settings.offerings / offering_id)
+        found = submissions(session, offering, row, by_hand)
         values: dict[str, Any] = {
             "course": course_view(session, here.catalogue, offering, role, user.locale),
-            "row": overview(session, offering, row),
+            "row": overview(session, offering, row, by_hand),
             "submissions": [SubmissionLine.of(line) for line in found],
             "students": [line for line in found if line.active],
             "error": error,

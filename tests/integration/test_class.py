@@ -216,6 +216,8 @@ def test_an_answer_is_graded_by_hand_in_formgrader_and_its_feedback_released(pla
     for grade in by_hand:
         answer = formgrader(server, "PUT", f"grade/{grade['id']}", {"manual_score": 3, "extra_credit": 0})
         assert answer["manual_score"] == 3
+    overview = instructor.api("GET", f"/offerings/{LEARNING}/assignments").json()
+    assert [row["needs_manual"] for row in overview if row["name"] == assignment] == [0]
     released = instructor.api("POST", f"/offerings/{LEARNING}/assignments/{assignment}/feedback/release")
     assert released.status_code == 200, released.text
 
