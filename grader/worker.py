@@ -15,7 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cohorts.database import Database
@@ -34,6 +34,7 @@ from grader.storage import Storage
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
+SWEEP_EVERY = timedelta(days=1)
 
 
 def now_utc() -> datetime:
@@ -68,7 +69,11 @@ class Worker:
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until nothing waits; returns how many jobs were taken."""
         taken = 0
+        swept: datetime | None = None
         while not self.stop.is_set():
+            if swept is None or self.clock() - swept >= SWEEP_EVERY:
+                swept = self.clock()
+                self.storage.sweep(swept)
             try:
                 job = jobs.claim(self.database, self.name, self.clock(), self.expiry)
             except Exception:

@@ -52,6 +52,8 @@ class Sender:
 async def run(job: dict[str, Any], send: Sender) -> None:
     """Run every code cell in order until all are done, time is up, or the kernel is dead."""
     warnings.simplefilter("ignore")
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    # jsonschema would parse a grammar of web addresses with it, for more than a second; notebooks need none
     import nbformat.v4
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
