@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from ports import free_port
 from postgres_server import running_postgres
+from sqlalchemy import create_engine
 
 CHROMIUM = "/usr/bin/chromium"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))

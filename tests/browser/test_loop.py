@@ -6,23 +6,19 @@ Screenshots of each step are kept in test-output/loop/. The portal's own pages h
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answers import is_solution, source_notebook, text_of
+from campus_process import Campus, wait_for
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "integration"))
-
-from answers import is_solution, source_notebook, text_of  # noqa: E402
-from campus_process import Campus, wait_for  # noqa: E402
-from ports import free_port  # noqa: E402
+from ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
+ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
     "--headless",

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "portal"))
-
 from portal_site import Site, fill, run_site, wait_until
 
 ADMIN, INSTRUCTOR, STUDENT, OUTSIDER = "sera.oh", "yuna.kim", "haneul.lee", "other.teacher"

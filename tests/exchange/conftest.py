@@ -11,13 +11,10 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from exchange_campus import CONFIG, COURSE, Lab, PlayedHub, Serving, TestCampus, populate, source_notebook
 
 from cohorts.database import Database, migrate
 from grader.storage import Storage
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from exchange_campus import CONFIG, COURSE, Lab, PlayedHub, Serving, TestCampus, populate, source_notebook
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from answers import How, solve, source_notebook
 from campus_process import Campus, Lab, Person, wait_for
-from stock_nbgrader import stock_scores
+from stock_marks import stock_marks
 
 TRACK = "job-conversion"
 COHORT = "play-2026"
@@ -118,7 +118,7 @@ def play(campus: Campus) -> Play:
 
 
 def test_marks_equal_those_of_stock_autograde(play: Play, tmp_path: Path) -> None:
-    expected = stock_scores(tmp_path / "stock", TRACK, "python-data", "first-steps", play.handed_in)
+    expected = stock_marks(tmp_path / "stock", TRACK, "python-data", "first-steps", play.handed_in)
     rows = play.instructor.api("GET", f"/offerings/{PYTHON}/marks").json()
     assert {row["username"]: row["score"] for row in rows if row["assignment"] == "first-steps"} == expected
     assert expected["narae"] == next(row["max_score"] for row in rows if row["assignment"] == "first-steps")

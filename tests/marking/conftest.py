@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_course
+from marking_campus import MarkingCampus, opened
 
 from grader.releases import build_release
 from grader.sandbox.base import Layer, SandboxJob, SandboxResult
 from grader.sandbox.namespaces import NamespaceSandbox
 from grader.source import SourceAssignment, read_gradebook
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import small_course
-from marking_campus import MarkingCampus, opened
 
 COURSE_ID = "jc-2026-1-python-data"
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from portal_site import COURSE, FEEDBACK_HTML, Site, fill, hand_in, run_site
 
 from grader.models import MarkingState
