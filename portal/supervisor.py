@@ -1,7 +1,8 @@
 """A tree of processes that starts together, is kept alive, and leaves nothing behind. Knows nothing of what they do.
 
-Children die with the supervisor (PR_SET_PDEATHSIG); grandchildren whose parent died are adopted by it
-(PR_SET_CHILD_SUBREAPER, prctl(2)) and ended with the rest. A child that dies is started again, after a growing pause.
+Children die with the supervisor (PR_SET_PDEATHSIG). One that owns its whole process (`adopt`) also takes in
+grandchildren whose parent died (PR_SET_CHILD_SUBREAPER, prctl(2)) and ends them with the rest. A child that dies is
+started again, after a growing pause.
 """
 
 from __future__ import annotations
@@ -53,16 +54,20 @@ class _Running:
 
 @dataclass
 class Supervisor:
-    """Starts programs in order, restarts what dies, stops all of them in reverse order."""
+    """Starts programs in order, restarts what dies, stops all of them in reverse order.
+
+    With `adopt`, `stop` ends every other child of this process too: only for a process that does nothing else.
+    """
 
     logs: Path
     report: Callable[[str], None] = print
+    adopt: bool = False
     _running: list[_Running] = field(default_factory=list)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
-        if sys.platform == "linux":
+        if self.adopt and sys.platform == "linux":
             ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def start(self, program: Program) -> None:
@@ -91,7 +96,7 @@ class Supervisor:
                 return
             for running in self._running:
                 self._tend(running)
-            if beat % 10 == 0:
+            if self.adopt and beat % 10 == 0:
                 self._reap_adopted()
 
     def request_stop(self) -> None:
@@ -107,7 +112,8 @@ class Supervisor:
         self._stopping.set()
         for running in reversed(self._running):
             self._end(running)
-        self._end_adopted()
+        if self.adopt:
+            self._end_adopted()
 
     def pids(self) -> dict[str, int]:
         """Process ids of the programs that run, by name."""

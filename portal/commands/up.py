@@ -42,7 +42,7 @@ def up(data: Path, port: int, host: str, workers: int | None, demo: bool) -> Non
     settings = PortalSettings.from_environment(environment)
     programs = build_programs(environment, folder, addresses, workers or max(1, (os.cpu_count() or 2) // 2))
 
-    supervisor = Supervisor(folder / "logs", report=lambda text: click.echo(f"bitgoeul: {text}", err=True))
+    supervisor = Supervisor(folder / "logs", report=lambda text: click.echo(f"bitgoeul: {text}", err=True), adopt=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: supervisor.request_stop())
     click.echo("빛고을을 시작합니다. Starting the campus ...")

@@ -89,7 +89,7 @@ def test_stop_ends_grandchildren_whose_parent_was_killed(tmp_path: Path) -> None
         time.sleep(600)
         '''
         import textwrap
-        supervisor = Supervisor(pathlib.Path({str(tmp_path / "logs")!r}))
+        supervisor = Supervisor(pathlib.Path({str(tmp_path / "logs")!r}), adopt=True)
         path = pathlib.Path({str(note)!r})
         supervisor.start(Program("parent", (sys.executable, "-c", textwrap.dedent(child)), dict(os.environ),
                                  path.parent, ready=path.exists))

@@ -339,7 +339,9 @@ def test_a_withdrawn_student_is_refused(open_campus: TestCampus) -> None:
         row = session.scalars(select(Membership).where(Membership.username == "minji")).one()
         row.state = MembershipState.WITHDRAWN
     before = open_campus.counts()
-    assert open_campus.submit("minji", work()).status_code == 404
+    answer = open_campus.submit("minji", work())
+    assert answer.status_code == 403
+    assert "roster" in answer.json()["error"]
     assert open_campus.counts() == before
 
 

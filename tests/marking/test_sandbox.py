@@ -151,7 +151,7 @@ def test_nothing_outside_its_scratch_can_be_written_or_removed(sandbox: Namespac
     try:
         result = run(
             sandbox,
-            "!rm -rf /tmp/* ~/* ; rm -rf /usr/bin/env\n"
+            "!rm -rf /tmp/* ~/* /usr/bin/env 2>/dev/null\n"
             "import os, sys\n"
             "for path in ('/usr/x', '/etc/passwd', '/x', sys.prefix + '/x', '/proc/sys/kernel/hostname', '/dev/x'):\n"
             "    try:\n        open(path, 'w')\n        print('WROTE', path)\n"
