@@ -29,6 +29,7 @@ from portal.settings import PortalSettings
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+HUB_DATABASE = "hub/jupyterhub.sqlite"
 POSTGRES_DUMP = "database.pg_dump"
 #: never part of a backup: they belong to processes that run
 LEFT_OUT_FOLDERS = {"logs"}
@@ -97,6 +98,7 @@ def restore(settings: PortalSettings, source: Path) -> BackupReport:
         if dump.exists():
             _restore_postgres(settings.database_url, dump)
             dump.unlink()
+        _forget_running_servers(scratch / HUB_DATABASE)
         if data.exists():
             data.rmdir()
         scratch.chmod(0o700)
@@ -183,6 +185,20 @@ def _extract(source: Path, folder: Path) -> BackupReport:
         if not path.is_file() or _sha256(path) != digest:
             raise _not_a_backup(source, f"{name} is missing or damaged")
     return BackupReport(len(expected), size)
+
+
+def _forget_running_servers(path: Path) -> None:
+    """Servers that ran when the backup was made do not run here, and must not be adopted where they still do.
+
+    Tables of JupyterHub's `jupyterhub/orm.py`.
+    """
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path)) as hub, hub:
+        hub.execute("UPDATE spawners SET server_id = NULL, state = NULL")
+        hub.execute(
+            "DELETE FROM servers WHERE id NOT IN (SELECT _server_id FROM services WHERE _server_id IS NOT NULL)"
+        )
 
 
 def _not_a_backup(source: Path, why: str = "") -> Invalid:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 from answers import How, solve, source_notebook
 from campus_process import Campus, Lab, Person, wait_for
+from ports import free_port
 from stock_marks import stock_marks
 
 TRACK = "job-conversion"
@@ -23,6 +26,7 @@ ROSTER = """이름,아이디,이메일,역할
 박다온,daon,daon@example.kr,학생
 이라온,raon,raon@example.kr,학생
 """
+SCRIPT = "<p>harmless words</p><script>document.title = 'stolen'</script><img src=x onerror=\"stolen()\">"
 STUDENTS: dict[str, How] = {"narae": "fully", "daon": "partly", "raon": "wrongly"}
 
 
@@ -54,12 +58,15 @@ def open_class(campus: Campus) -> tuple[Person, dict[str, Any]]:
     return administrator, body
 
 
-def fetch_solve_submit(lab: Lab, course: str, assignment: str, source: dict[str, Any], how: How) -> dict[str, Any]:
-    """Press Fetch, solve the notebook, save it, press Submit; what was handed in."""
+def fetch_solve_submit(
+    lab: Lab, course: str, assignment: str, source: dict[str, Any], how: How, more: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Press Fetch, solve the notebook, add the cells `more`, save it, press Submit; what was handed in."""
     pressed = lab.press("fetch", course, assignment)
     assert pressed["success"], pressed
     (path,) = notebooks_of(lab, course, assignment)
     solved = solve(lab.read_notebook(path), source, how)
+    solved["cells"] += more or []
     lab.write_notebook(path, solved)
     submit(lab, course, assignment)
     return lab.read_notebook(path)
@@ -198,7 +205,7 @@ def test_an_answer_is_graded_by_hand_in_formgrader_and_its_feedback_released(pla
     instructor, student, lab = play.instructor, play.students["narae"], play.labs["narae"]
     assert instructor.api("POST", f"/offerings/{LEARNING}/assignments/{assignment}/release").status_code == 201
     source = source_notebook(TRACK, "machine-learning", assignment)
-    fetch_solve_submit(lab, LEARNING, assignment, source, "fully")
+    fetch_solve_submit(lab, LEARNING, assignment, source, "fully", [cell_that_shows(SCRIPT)])
     (row,) = wait_for("the marking", lambda: marked(instructor, LEARNING, assignment), 120)
     assert row["needs_manual"]
     before = row["score"]
@@ -210,6 +217,10 @@ def test_an_answer_is_graded_by_hand_in_formgrader_and_its_feedback_released(pla
     submissions = wait_for("formgrader", lambda: formgrader(server, "GET", f"submissions/{assignment}"), 60)
     assert [entry["student"] for entry in submissions if entry["autograded"]] == ["narae"]
     (notebook,) = formgrader(server, "GET", f"submitted_notebooks/{assignment}/{assignment}")
+    page = server.call("GET", f"/formgrader/submissions/{notebook['id']}/").text
+    assert "harmless words" in page
+    assert "<script>document.title" not in page
+    assert "<img src=x onerror" not in page
     grades = formgrader(server, "GET", f"grades?submission_id={notebook['id']}")
     by_hand = [grade for grade in grades if grade["auto_score"] is None]
     assert by_hand
@@ -232,6 +243,19 @@ def test_an_answer_is_graded_by_hand_in_formgrader_and_its_feedback_released(pla
     assert mark["score"] == before + 3 * len(by_hand)
 
 
+def cell_that_shows(html: str) -> dict[str, Any]:
+    """A student's own code cell that displays `html`."""
+    source = f"from IPython.display import HTML, display\ndisplay(HTML({html!r}))"
+    return {
+        "cell_type": "code",
+        "id": "shown",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
 def formgrader(server: Lab, method: str, path: str, body: Any = None) -> Any:
     answer = (
         server.call(method, f"/formgrader/api/{path}", json=body)
@@ -240,3 +264,27 @@ def formgrader(server: Lab, method: str, path: str, body: Any = None) -> Any:
     )
     assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text[:500]}"
     return answer.json()
+
+
+def test_the_campus_moves_by_backup_and_restore_while_it_runs(play: Play, tmp_path: Path) -> None:
+    before = play.instructor.api("GET", f"/offerings/{PYTHON}/marks").json()
+    receipts = play.students["daon"].api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()
+    file, moved = tmp_path / "campus.tar.gz", Campus(tmp_path / "moved", free_port())
+    bitgoeul("backup", str(file), "--data", str(play.campus.data))
+    bitgoeul("restore", str(file), "--data", str(moved.data))
+    try:
+        moved.start()
+        assert moved.sign_in("garam").api("GET", f"/offerings/{PYTHON}/marks").json() == before
+        student = moved.sign_in("daon")
+        assert student.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json() == receipts
+        (path,) = notebooks_of(Lab(student).start(), PYTHON, "first-steps")
+        assert path
+    finally:
+        moved.stop()
+
+
+def bitgoeul(*arguments: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "portal.cli", *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
