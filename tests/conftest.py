@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,11 @@ TIERS = {
         "needs user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000",
     ),
 }
+
+
+def pytest_configure() -> None:
+    """Programs that belong to this environment come first: node where it came in a wheel, alembic for nbgrader."""
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
