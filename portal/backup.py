@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sqlalchemy.engine import make_url
 
@@ -168,7 +168,7 @@ def _extract(source: Path, folder: Path) -> BackupReport:
         with tarfile.open(source, "r:gz") as archive:
             size = 0
             for member in archive:
-                archive.extract(member, folder, filter="data")
+                _extract_file(archive, member, folder)
                 size += member.size
         manifest = json.loads((folder / MANIFEST).read_text())
         if manifest["format"] != FORMAT:
@@ -185,6 +185,20 @@ def _extract(source: Path, folder: Path) -> BackupReport:
         if not path.is_file() or _sha256(path) != digest:
             raise _not_a_backup(source, f"{name} is missing or damaged")
     return BackupReport(len(expected), size)
+
+
+def _extract_file(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write one member below `folder`; a backup holds plain files with relative names and nothing else."""
+    name = PurePosixPath(member.name)
+    content = archive.extractfile(member) if member.isreg() else None
+    if content is None or name.is_absolute() or ".." in name.parts:
+        raise tarfile.TarError(f"{member.name!r} is not a plain file inside the backup")
+    target = folder / name
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with content, target.open("xb") as file:
+        shutil.copyfileobj(content, file)
+    target.chmod(member.mode & 0o777)
+    os.utime(target, (member.mtime, member.mtime))
 
 
 def _forget_running_servers(path: Path) -> None:

@@ -18,7 +18,7 @@ CHROMIUM = "/usr/bin/chromium"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 
 TIERS = {
-    "browser": (lambda: Path(CHROMIUM).exists(), "needs Chromium: apt-get install chromium fonts-noto-cjk"),
+    "browser": (lambda: Path(CHROMIUM).exists(), "needs Chromium: apt-get install chromium fonts-noto-cjk libatomic1"),
     "postgres": (lambda: bool(POSTGRES), "needs a PostgreSQL server: apt-get install postgresql"),
     "namespaces": (
         lambda: shutil.which("unshare") is not None and os.system("unshare -Ur true 2>/dev/null") == 0,

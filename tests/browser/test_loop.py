@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +204,23 @@ def grade_by_hand(page: Page, campus: Campus, take: Take) -> None:
     for number in range(frame.locator("input.score").count()):
         field = frame.locator("input.score").nth(number)
         if field.input_value() == "":
-            field.fill("5")
-            field.blur()
-    frame.locator("textarea.comment").last.fill("근거가 분명합니다. Well argued.")
-    frame.locator("textarea.comment").last.blur()
-    expect(frame.locator(".save-icon, .glyphicon-ok, .fa-check").first).to_be_attached()
+            with saved(page, "grade"):
+                field.fill("5")
+                field.blur()
+    with saved(page, "comment"):
+        frame.locator("textarea.comment").last.fill("근거가 분명합니다. Well argued.")
+        frame.locator("textarea.comment").last.blur()
     take(page, "instructor-formgrader")
+
+
+@contextmanager
+def saved(page: Page, what: str) -> Iterator[None]:
+    """Wait until formgrader has stored a `grade` or a `comment`."""
+    with page.expect_response(
+        lambda answer: f"/api/{what}/" in answer.url and answer.request.method == "PUT"
+    ) as stored:
+        yield
+    assert stored.value.status == 200
 
 
 def formgrader_frame(page: Page) -> Page | FrameLocator:

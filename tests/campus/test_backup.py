@@ -111,12 +111,28 @@ def test_a_damaged_or_foreign_file_restores_nothing(campus: PortalSettings, tmp_
     assert list(tmp_path.glob(".bitgoeul-*")) == []
 
 
+@pytest.mark.parametrize("name", ["../outside", "/tmp/bitgoeul-outside"])
+def test_a_backup_that_climbs_is_refused(tmp_path: Path, name: str) -> None:
+    source = tmp_path / "b.tar.gz"
+    with tarfile.open(source, "w:gz") as archive:
+        header = tarfile.TarInfo(name)
+        archive.addfile(header)
+    with pytest.raises(Invalid, match="not a plain file inside"):
+        restore(settings_of(tmp_path / "below" / "fresh"), source)
+    assert not (tmp_path / "below" / "outside").exists()
+    assert not Path("/tmp/bitgoeul-outside").exists()
+
+
 def restored_with_one_byte_changed(source: Path, tmp_path: Path) -> bytes:
     """The same archive, packed anew with one stored file changed and the manifest as it was."""
     folder = tmp_path / "unpacked"
     with tarfile.open(source) as archive:
         names = archive.getnames()
-        archive.extractall(folder, filter="data")
+        for name in names:
+            member = archive.extractfile(name)
+            assert member is not None
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(member.read())
     (folder / "storage/ab/cdef").write_bytes(b"submissioM")
     with tarfile.open(tmp_path / "changed.tar.gz", "w:gz") as archive:
         for name in names:
