@@ -7,9 +7,7 @@ offering's gradebook or folders holds `offering_lock`.
 
 from __future__ import annotations
 
-import csv
 import fcntl
-import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,19 +24,6 @@ from grader.results import MarkingResult, NotebookResult
 
 BUSY_SECONDS = 30
 LOCK_FILE = ".release.lock"  # the one that building a release holds: nbgrader rewrites source cells meanwhile
-CSV_COLUMNS = (
-    "assignment",
-    "duedate",
-    "timestamp",
-    "student_id",
-    "last_name",
-    "first_name",
-    "email",
-    "raw_score",
-    "late_submission_penalty",
-    "score",
-    "max_score",
-)
 
 
 @dataclass(frozen=True)
@@ -136,49 +121,6 @@ def marks(offering_dir: Path) -> list[Mark]:
         rows = session.scalars(select(api.SubmittedAssignment)).all()
         found = [_mark_of(row) for row in rows]
     return sorted(found, key=lambda mark: (mark.assignment, mark.username))
-
-
-def export_csv(offering_dir: Path) -> bytes:
-    """The gradebook as `nbgrader export` writes it, every student with every assignment; UTF-8 with BOM for Excel."""
-    from nbgrader import api
-
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(CSV_COLUMNS)
-    if (offering_dir / "gradebook.db").exists():
-        with _session(gradebook_url(offering_dir)) as session:
-            students = session.scalars(select(api.Student).order_by(api.Student.id)).all()
-            for assignment in session.scalars(select(api.Assignment).order_by(api.Assignment.name)):
-                handed_in = {row.student_id: row for row in assignment.submissions}
-                for student in students:
-                    writer.writerow(_csv_row(assignment, student, handed_in.get(student.id)))
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _csv_row(assignment: Any, student: Any, submission: Any | None) -> list[Any]:
-    penalty = (submission.late_submission_penalty or 0.0) if submission else 0.0
-    raw = submission.score if submission else 0.0
-    row = [
-        assignment.name,
-        assignment.duedate,
-        submission.timestamp if submission else "",
-        student.id,
-        student.last_name,
-        student.first_name,
-        student.email,
-        raw,
-        penalty,
-        max(0.0, raw - penalty),
-        assignment.max_score,
-    ]
-    return [_plain_cell(value) for value in row]
-
-
-def _plain_cell(value: Any) -> Any:
-    """A value a spreadsheet will not take for a formula."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return "'" + value
-    return "" if value is None else value
 
 
 @contextmanager

@@ -34,7 +34,7 @@ STUDENTS = (
     ("yuna", "윤유나"),
     ("haneul", "한하늘"),
 )
-ROLE_KO = {Role.STUDENT: "교육생", Role.ASSISTANT: "조교", Role.INSTRUCTOR: "강사"}
+ROLE_KO = {Role.STUDENT: "학생", Role.ASSISTANT: "조교", Role.INSTRUCTOR: "강사"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def seed_demonstration(database: Database, settings: PortalSettings, *, now: dat
         opened = session.get(Cohort, cohort_id) is not None
     if not opened:
         house = SeedHouse(settings, database, Storage(settings.storage), catalogue)
-        title = f"직업전환 {monday.year}년 1기"
+        title = f"직무전환 {monday.year}년 1기"
         open_cohort(house, cohort_id=cohort_id, track=TRACK, starts_on=monday, title=title, now=now)
     with database.write() as session:
         username, name = ADMINISTRATOR

@@ -48,7 +48,7 @@ def open_class(campus: Campus) -> tuple[Person, dict[str, Any]]:
     answer = administrator.api(
         "POST",
         "/cohorts",
-        json={"id": COHORT, "track": TRACK, "title": "직업전환 시험 기수", "starts_on": "2099-03-02"},
+        json={"id": COHORT, "track": TRACK, "title": "직무전환 시험 기수", "starts_on": "2099-03-02"},
     )
     assert answer.status_code == 201, answer.text
     file = ("명단.csv", ROSTER.replace("\n", "\r\n").encode("cp949"), "text/csv")
