@@ -1,8 +1,7 @@
 """The worker: takes markings from the database and carries them through, until told to stop.
 
-Owns the order in which a marking becomes durable: pure marking first, then, alone in the offering and only while the
-claim holds, folders, gradebook (one transaction) and the campus database (one fenced transaction). Killed anywhere, the
-next worker does it again with the same outcome. A job that breaks something is logged and given back, never fatal.
+Owns one job's life: claim, heartbeat, marking, and what becomes of it when something goes wrong. A job that breaks
+something is logged and given back, never fatal; how a marking becomes durable is `recording`'s.
 """
 
 from __future__ import annotations
@@ -20,13 +19,11 @@ from pathlib import Path
 
 from cohorts.database import Database
 from grader import archive, gradebook, jobs
-from grader.counting import Standing, choose, enqueue_if_overtaken, standings_of
-from grader.course_folder import overlay_source, place_marking, placed_attempt
-from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
-from grader.jobs import CLAIM_SECONDS, ClaimLost, Ended, Job
+from grader.course_folder import overlay_source
+from grader.jobs import CLAIM_SECONDS, ClaimLost, Job
 from grader.marking import mark
 from grader.models import Attempt, MarkingKind
-from grader.results import MarkingResult
+from grader.recording import record_marking, renew_feedback
 from grader.sandbox.base import Cancelled, Limits, Sandbox
 from grader.source import SourceAssignment, read_gradebook, with_earlier
 from grader.storage import Storage
@@ -98,7 +95,7 @@ class Worker:
                 if job.kind is MarkingKind.MARK:
                     self._mark(job, cancel)
                 else:
-                    self._renew_feedback(job)
+                    renew_feedback(self.database, self.storage, self.clock, job, self.offerings / job.offering_id)
                 log.info(
                     "marking %s (%s, %s, attempt %s) done", job.marking_id, job.assignment, job.username, job.number
                 )
@@ -153,7 +150,7 @@ class Worker:
             overlay_source(offering, job.assignment, files)
             limits = Limits(wall=float(job.time_limit_seconds), cell=min(30.0, float(job.time_limit_seconds)))
             result = mark(source, submission, self.sandbox, limits, files=files, cancel=cancel)
-            self._store(job, offering, source, submission, result)
+            record_marking(self.database, self.storage, self.clock, job, offering, source, submission, result)
 
     def _source(self, job: Job, offering: Path) -> SourceAssignment:
         """The trusted side, with what earlier releases looked like: who fetched one of those did nothing wrong."""
@@ -165,88 +162,6 @@ class Worker:
             attempt = session.get_one(Attempt, job.attempt_id)
             bundles = {release.sha256 for release in attempt.assignment.releases}
         return with_earlier(source, (self.storage.path(bundle) for bundle in bundles))
-
-    def _store(
-        self, job: Job, offering: Path, source: SourceAssignment, submission: Path, result: MarkingResult
-    ) -> None:
-        with gradebook.offering_lock(offering):
-            if not jobs.still_held(self.database, job):
-                raise ClaimLost(f"marking {job.marking_id} is no longer held")
-            with self.database.read() as session:
-                standings = standings_of(session, job.assignment_id, job.username)
-            mine = Standing(job.attempt_id, job.number, result.score)
-            counting = choose(standings, mine, job.counting)
-            if counting == job.attempt_id:
-                place_marking(
-                    offering,
-                    job.assignment,
-                    job.username,
-                    submission=submission,
-                    submitted_at=job.received_at,
-                    attempt_id=job.attempt_id,
-                    result=result,
-                )
-                grades = gradebook.write_marking(
-                    gradebook.gradebook_url(offering), job.assignment, job.username, job.received_at, result
-                )
-            else:
-                grades = own_grades(result)
-            bundle = build_bundle(pages_of_marking(source, result, grades))
-            ended = Ended(
-                score=result.score,
-                max_score=result.max_score,
-                needs_manual=result.needs_manual,
-                integrity=result.integrity,
-                tests=[test.to_dict() for test in result.tests],
-                findings=[finding.to_dict() for finding in result.findings],
-                log=result.log or None,
-            )
-            now = self.clock()
-            with self.database.write() as session:
-                jobs.finish(session, job, ended, now)
-                add_feedback(
-                    session,
-                    self.storage,
-                    attempt_id=job.attempt_id,
-                    bundle=bundle,
-                    grades=grades,
-                    policy=job.feedback_policy,
-                    now=now,
-                )
-                placed = placed_attempt(offering, job.assignment, job.username)
-                enqueue_if_overtaken(session, counting, placed, now)
-
-    def _renew_feedback(self, job: Job) -> None:
-        """Make feedback again from autograded/ and the gradebook, for the attempt that is in them."""
-        offering = self.offerings / job.offering_id
-        url = gradebook.gradebook_url(offering)
-        with gradebook.offering_lock(offering):
-            placed = placed_attempt(offering, job.assignment, job.username)
-            grades = gradebook.read_grades(url, job.assignment, job.username)
-            now = self.clock()
-            if placed != job.attempt_id or grades is None:
-                with self.database.write() as session:
-                    jobs.finish(session, job, Ended(log="This attempt is not the one in the gradebook."), now)
-                return
-            source = read_gradebook(url, job.assignment)
-            folder = offering / "autograded" / job.username / job.assignment
-            bundle = build_bundle(pages_of_folder(source, folder, grades))
-            ended = Ended(
-                score=sum(part.score - part.late_penalty for part in grades.values()),
-                max_score=sum(part.max_score for part in grades.values()),
-                needs_manual=any(part.needs_manual for part in grades.values()),
-            )
-            with self.database.write() as session:
-                jobs.finish(session, job, ended, now)
-                add_feedback(
-                    session,
-                    self.storage,
-                    attempt_id=job.attempt_id,
-                    bundle=bundle,
-                    grades=grades,
-                    policy=job.feedback_policy,
-                    now=now,
-                )
 
 
 def run_worker(

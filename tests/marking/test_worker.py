@@ -19,8 +19,7 @@ from nbgrader.api import Gradebook
 from small_course import PARTLY, RIGHT, WRONG, answered, cell_of
 from sqlalchemy import update
 
-from grader import archive, course_folder, gradebook, jobs
-from grader import worker as worker_module
+from grader import archive, course_folder, gradebook, jobs, recording
 from grader.feedback import release_feedback
 from grader.gradebook import gradebook_url, marks
 from grader.models import Attempt, Counting, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
@@ -261,12 +260,12 @@ def die_before(module: Any, name: str, on_call: int = 1) -> Callable[[], None]:
 
 
 MOMENTS = {
-    "marked, nothing stored": die_before(worker_module, "place_marking"),
+    "marked, nothing stored": die_before(recording, "place_marking"),
     "one of two folders placed": die_before(course_folder, "_replace", on_call=2),
     "folders placed, gradebook not": die_before(gradebook, "write_marking"),
     "in the gradebook's transaction": die_before(gradebook, "_grades_of"),
-    "gradebook written, feedback not": die_before(worker_module, "build_bundle"),
-    "in the campus's transaction": die_before(worker_module, "add_feedback"),
+    "gradebook written, feedback not": die_before(recording, "build_bundle"),
+    "in the campus's transaction": die_before(recording, "add_feedback"),
 }
 
 

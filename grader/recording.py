@@ -1,0 +1,117 @@
+"""Making a marking durable: folders, gradebook and the campus database, in the order that survives a kill anywhere.
+
+Owns what happens once marking itself, which is pure, is over. The gradebook is written in one transaction, the campus
+database in one fenced transaction after it; killed between the two, the next worker writes the same again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from cohorts.database import Database
+from grader import gradebook, jobs
+from grader.counting import Standing, choose, enqueue_if_overtaken, standings_of
+from grader.course_folder import place_marking, placed_attempt
+from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
+from grader.jobs import ClaimLost, Ended, Job
+from grader.results import MarkingResult
+from grader.source import SourceAssignment, read_gradebook
+from grader.storage import Storage
+
+Clock = Callable[[], datetime]
+
+
+def record_marking(
+    database: Database,
+    storage: Storage,
+    clock: Clock,
+    job: Job,
+    offering: Path,
+    source: SourceAssignment,
+    submission: Path,
+    result: MarkingResult,
+) -> None:
+    """Store `result` where it counts: the gradebook where this attempt stands in it, feedback in any case.
+
+    `offering` is the course folder, `submission` the folder with what was handed in. Raises ClaimLost.
+    """
+    with gradebook.offering_lock(offering):
+        if not jobs.still_held(database, job):
+            raise ClaimLost(f"marking {job.marking_id} is no longer held")
+        with database.read() as session:
+            standings = standings_of(session, job.assignment_id, job.username)
+        mine = Standing(job.attempt_id, job.number, result.score)
+        counting = choose(standings, mine, job.counting)
+        if counting == job.attempt_id:
+            place_marking(
+                offering,
+                job.assignment,
+                job.username,
+                submission=submission,
+                submitted_at=job.received_at,
+                attempt_id=job.attempt_id,
+                result=result,
+            )
+            grades = gradebook.write_marking(
+                gradebook.gradebook_url(offering), job.assignment, job.username, job.received_at, result
+            )
+        else:
+            grades = own_grades(result)
+        bundle = build_bundle(pages_of_marking(source, result, grades))
+        ended = Ended(
+            score=result.score,
+            max_score=result.max_score,
+            needs_manual=result.needs_manual,
+            integrity=result.integrity,
+            tests=[test.to_dict() for test in result.tests],
+            findings=[finding.to_dict() for finding in result.findings],
+            log=result.log or None,
+        )
+        now = clock()
+        with database.write() as session:
+            jobs.finish(session, job, ended, now)
+            add_feedback(
+                session,
+                storage,
+                attempt_id=job.attempt_id,
+                bundle=bundle,
+                grades=grades,
+                policy=job.feedback_policy,
+                now=now,
+            )
+            placed = placed_attempt(offering, job.assignment, job.username)
+            enqueue_if_overtaken(session, counting, placed, now)
+
+
+def renew_feedback(database: Database, storage: Storage, clock: Clock, job: Job, offering: Path) -> None:
+    """Make feedback again from autograded/ and the gradebook, for the attempt that is in them."""
+    url = gradebook.gradebook_url(offering)
+    with gradebook.offering_lock(offering):
+        placed = placed_attempt(offering, job.assignment, job.username)
+        grades = gradebook.read_grades(url, job.assignment, job.username)
+        now = clock()
+        if placed != job.attempt_id or grades is None:
+            with database.write() as session:
+                jobs.finish(session, job, Ended(log="This attempt is not the one in the gradebook."), now)
+            return
+        source = read_gradebook(url, job.assignment)
+        folder = offering / "autograded" / job.username / job.assignment
+        bundle = build_bundle(pages_of_folder(source, folder, grades))
+        ended = Ended(
+            score=sum(part.score - part.late_penalty for part in grades.values()),
+            max_score=sum(part.max_score for part in grades.values()),
+            needs_manual=any(part.needs_manual for part in grades.values()),
+        )
+        with database.write() as session:
+            jobs.finish(session, job, ended, now)
+            add_feedback(
+                session,
+                storage,
+                attempt_id=job.attempt_id,
+                bundle=bundle,
+                grades=grades,
+                policy=job.feedback_policy,
+                now=now,
+            )
