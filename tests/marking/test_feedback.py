@@ -15,11 +15,12 @@ from small_course import HIDDEN_LINES, PARTLY, RIGHT, WRONG, answered, code, wri
 
 from courses.model import Text
 from grader.feedback import build_bundle, own_grades, pages_of_marking
-from grader.feedback_page import Page, render, sanitize
+from grader.feedback_page import Page, render
 from grader.gradebook import NotebookGrades
 from grader.hidden import find_hidden
 from grader.marking import mark
 from grader.results import MarkingResult
+from grader.safe_html import sanitize
 from grader.sandbox.base import Limits
 from grader.sandbox.namespaces import NamespaceSandbox
 from grader.source import SourceAssignment
