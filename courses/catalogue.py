@@ -18,7 +18,7 @@ from typing import Any
 from courses.documents import of_file, read_document
 from courses.keys import COURSE, TRACK
 from courses.kinds import NAME
-from courses.model import Assignment, AttemptPolicy, Catalogue, Course, Text, Track
+from courses.model import Assignment, AttemptPolicy, Catalogue, Course, LatePolicy, Text, Track
 from courses.notebooks import notebook_points
 from courses.problems import CatalogueError, Problem, Refusal, shown
 from courses.sections import Section, read_section
@@ -193,8 +193,11 @@ class _Reader:
 
 def _assignment(entry: dict[str, Any], hardware: str, source: Path) -> Assignment:
     policy = AttemptPolicy(**entry["attempts"])
-    own = {name: value for name, value in entry.items() if name not in ("attempts", "hardware")}
-    return Assignment(**own, attempts=policy, hardware=entry["hardware"] or hardware, path=source / entry["key"])
+    late = LatePolicy(**entry["late"])
+    own = {name: value for name, value in entry.items() if name not in ("attempts", "late", "hardware")}
+    return Assignment(
+        **own, attempts=policy, late=late, hardware=entry["hardware"] or hardware, path=source / entry["key"]
+    )
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courses.kinds import DURATION, NAME, POINTS, TIME_LIMIT, TIME_OF_DAY, choice, or_null, whole_number
+from courses.kinds import DURATION, GRACE, NAME, POINTS, TIME_LIMIT, TIME_OF_DAY, choice, or_null, whole_number
 from courses.sections import TEXT, Key, Listing, Section
 
 ATTEMPTS = Section(
@@ -11,6 +11,16 @@ ATTEMPTS = Section(
         Key("limit", or_null(whole_number(1, 1000)), None),
         Key("cooldown", DURATION, "0s"),
         Key("counting", choice("latest", "best"), "latest"),
+    ),
+)
+
+LATE = Section(
+    "late",
+    (
+        Key("grace", GRACE, "0s"),
+        Key("days", or_null(whole_number(0, 365)), 0),
+        Key("percent_per_day", whole_number(0, 100), 0),
+        Key("most_percent", whole_number(0, 100), 100),
     ),
 )
 
@@ -24,6 +34,7 @@ ASSIGNMENT = Section(
         Key("due_time", TIME_OF_DAY, "23:59"),
         Key("points", POINTS),
         Key("attempts", ATTEMPTS, {}),
+        Key("late", LATE, {}),
         Key("feedback", choice("at-once", "manual"), "manual"),
         Key("hardware", or_null(NAME), None),
         Key("time_limit", TIME_LIMIT, "2m"),

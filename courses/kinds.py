@@ -129,9 +129,20 @@ def _time_limit(value: Any) -> timedelta:
     return duration
 
 
+def _grace(value: Any) -> timedelta:
+    duration = _duration(value)
+    if duration > timedelta(hours=12):
+        raise Refusal(
+            Text("12h까지여야 합니다", "must be at most 12h"),
+            Text("더 길게 주려면 마감을 늦추세요", "set a later deadline for more time"),
+        )
+    return duration
+
+
 LINE = Kind("text", _line)
 NAME = Kind("name", _name)
 POINTS = Kind("number", _points)
 TIME_OF_DAY = Kind("time", _time)
 DURATION = Kind("duration", _duration)
 TIME_LIMIT = Kind("duration", _time_limit)
+GRACE = Kind("duration", _grace)

@@ -37,6 +37,19 @@ class AttemptPolicy:
 
 
 @dataclass(frozen=True)
+class LatePolicy:
+    """What becomes of late work: on time until `grace` is over, then taken for `days` days (None: without end).
+
+    Each started day takes `percent_per_day` of the points off, at most `most_percent`.
+    """
+
+    grace: timedelta = timedelta()
+    days: int | None = 0
+    percent_per_day: float = 0
+    most_percent: float = 100
+
+
+@dataclass(frozen=True)
 class Assignment:
     """Work handed out in a course. `key` is nbgrader's assignment id, `path` its folder below `source/`.
 
@@ -55,6 +68,7 @@ class Assignment:
     hardware: str
     time_limit: timedelta
     path: Path
+    late: LatePolicy = LatePolicy()
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Assignments of an offering: rows that follow from the catalogue, and looking them up.
 
 Owns what an assignment is called and when it is due at first. Refuses to change policies that somebody may have set
-since (deadline, attempts, feedback): the catalogue gives their first values only.
+since (deadline, attempts, late work, feedback): the catalogue gives their first values only.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ def ensure_assignments(session: Session, offering: Offering, course: model.Cours
                 attempt_limit=planned.attempts.limit,
                 cooldown_seconds=int(planned.attempts.cooldown.total_seconds()),
                 counting=Counting(planned.attempts.counting),
+                grace_seconds=int(planned.late.grace.total_seconds()),
+                accept_days_late=planned.late.days,
+                late_percent_per_day=planned.late.percent_per_day,
+                late_most_percent=planned.late.most_percent,
                 feedback_policy=FeedbackPolicy(planned.feedback),
             )
             session.add(row)

@@ -1,11 +1,12 @@
 """Which of a student's attempts stands in the gradebook: the latest marked one, or the best.
 
-Owns the choice. An older attempt that is marked later never replaces a newer one; of two equally good ones the newer
-counts.
+Owns the choice. The best is the one that is worth most after what lateness takes off. An older attempt that is marked
+later never replaces a newer one; of two equally good ones the newer counts.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,51 +15,110 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grader.jobs import enqueue_marking
-from grader.models import Attempt, Counting, Marking, MarkingKind, MarkingState
+from grader.lateness import penalty
+from grader.models import Assignment, Attempt, Counting, Marking, MarkingKind, MarkingState
+from grader.policies import Deadlines, deadlines
 
 
 @dataclass(frozen=True)
 class Standing:
-    """An attempt with the automatic score of its newest finished marking."""
+    """An attempt with the automatic score of its newest finished marking, and the points that lateness takes off."""
 
     attempt_id: int
     number: int
     score: float
+    penalty: float = 0.0
+
+    @property
+    def worth(self) -> float:
+        """What attempts are compared by. May be below zero: points that a person gives come on top."""
+        return self.score - self.penalty
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A marked attempt: its newest finished marking's automatic score."""
+
+    attempt: Attempt
+    score: float
+    max_score: float
+
+    def standing(self, holding: Deadlines) -> Standing:
+        """Where it stands under these deadlines."""
+        off = penalty(holding.of(self.attempt).percent, self.max_score)
+        return Standing(self.attempt.id, self.attempt.number, self.score, off)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What the policies say as an attempt has been marked: which one counts, and what lateness takes off this one."""
+
+    counts: int
+    percent: float
+
+
+def marked_attempts(session: Session, assignment_id: int, username: str | None = None) -> dict[str, list[Marked]]:
+    """The marked attempts at an assignment by student (only `username`'s if given), oldest first."""
+    mine = [Attempt.assignment_id == assignment_id] + ([Attempt.username == username] if username is not None else [])
+    newest = (
+        select(func.max(Marking.id))
+        .join(Attempt, Attempt.id == Marking.attempt_id)
+        .where(*mine, Marking.kind == MarkingKind.MARK, Marking.state == MarkingState.DONE)
+        .group_by(Marking.attempt_id)
+    )
+    rows = session.execute(
+        select(Attempt, Marking.score, Marking.max_score)
+        .join(Marking, Marking.attempt_id == Attempt.id)
+        .where(Marking.id.in_(newest))
+        .order_by(Attempt.number)
+    )
+    found: dict[str, list[Marked]] = defaultdict(list)
+    for attempt, score, max_score in rows:
+        found[attempt.username].append(Marked(attempt, score or 0.0, max_score or 0.0))
+    return dict(found)
 
 
 def standings_of(session: Session, assignment_id: int, username: str) -> list[Standing]:
     """The student's marked attempts at an assignment."""
-    newest = (
-        select(func.max(Marking.id))
-        .join(Attempt, Attempt.id == Marking.attempt_id)
-        .where(
-            Attempt.assignment_id == assignment_id,
-            Attempt.username == username,
-            Marking.kind == MarkingKind.MARK,
-            Marking.state == MarkingState.DONE,
-        )
-        .group_by(Marking.attempt_id)
-    )
-    rows = session.execute(
-        select(Attempt.id, Attempt.number, Marking.score)
-        .join(Marking, Marking.attempt_id == Attempt.id)
-        .where(Marking.id.in_(newest))
-    )
-    return [Standing(attempt, number, score or 0.0) for attempt, number, score in rows]
+    holding = deadlines(session, session.get_one(Assignment, assignment_id))
+    mine = marked_attempts(session, assignment_id, username).get(username, [])
+    return [marked.standing(holding) for marked in mine]
+
+
+def counted(standings: Iterable[Standing], counting: Counting) -> Standing | None:
+    """The attempt that counts, None where none is marked."""
+    if counting is Counting.LATEST:
+        return max(standings, key=lambda standing: standing.number, default=None)
+    return max(standings, key=lambda standing: (standing.worth, standing.number), default=None)
 
 
 def choose(standings: Iterable[Standing], fresh: Standing, counting: Counting) -> int:
     """The id of the attempt that counts, with `fresh` in place of what was known of that attempt."""
-    all_of_them = [standing for standing in standings if standing.attempt_id != fresh.attempt_id] + [fresh]
-    if counting is Counting.LATEST:
-        return max(all_of_them, key=lambda standing: standing.number).attempt_id
-    return max(all_of_them, key=lambda standing: (standing.score, standing.number)).attempt_id
+    others = [standing for standing in standings if standing.attempt_id != fresh.attempt_id]
+    return (counted([*others, fresh], counting) or fresh).attempt_id
+
+
+def rule_on(session: Session, attempt_id: int, score: float, max_score: float, *, hold: bool = False) -> Ruling:
+    """What holds for an attempt that has just been marked with this automatic score.
+
+    With `hold`, policies and extensions of the assignment stay as they are until the transaction ends.
+    """
+    attempt = session.get_one(Attempt, attempt_id)
+    chosen = select(Assignment).where(Assignment.id == attempt.assignment_id)
+    if hold:
+        chosen = chosen.with_for_update(read=True).execution_options(populate_existing=True)
+    assignment = session.scalars(chosen).one()
+    holding = deadlines(session, assignment)
+    fresh = Marked(attempt, score, max_score).standing(holding)
+    known = marked_attempts(session, assignment.id, attempt.username).get(attempt.username, [])
+    standings = [marked.standing(holding) for marked in known]
+    return Ruling(choose(standings, fresh, assignment.counting), holding.of(attempt).percent)
 
 
 def enqueue_if_overtaken(session: Session, counting: int, placed: int | None, now: datetime) -> None:
     """Have the attempt that counts marked again when the gradebook shows another one.
 
-    That happens when the best attempt, marked again, turns out worse than another.
+    That happens when the best attempt, marked again, turns out worse than another, or policies have changed meanwhile.
     """
     if placed is not None and placed != counting:
         enqueue_marking(session, session.get_one(Attempt, counting), now)

@@ -7,6 +7,7 @@ or the new one. The caller holds `gradebook.offering_lock`.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from grader.results import MarkingResult
 
 STAGING = ".marking"
 ATTEMPT = ".attempt"
+SHOWN = ".shown"  # the notebooks as their student may see them, from which feedback is made anew
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 READ_ONLY = 0o444  # nbgrader's own permissions for autograded files
@@ -80,6 +82,9 @@ def place_marking(
         for notebook in result.notebooks:
             if notebook.executed is not None:
                 write_notebook(notebook.executed, folder / f"{notebook.name}.ipynb")
+            if notebook.shown is not None:
+                (folder / SHOWN).mkdir(exist_ok=True)
+                write_notebook(notebook.shown, folder / SHOWN / f"{notebook.name}.ipynb")
         (folder / "timestamp.txt").write_text(timestamp_text(submitted_at), encoding="utf-8")
         (folder / ATTEMPT).write_text(str(attempt_id), encoding="ascii")
         for path in folder.rglob("*"):
@@ -99,10 +104,8 @@ def placed_attempt(offering_dir: Path, assignment: str, username: str) -> int | 
 
 
 def write_notebook(nb: object, path: Path) -> None:
-    """Write a notebook as nbformat does."""
-    import nbformat
-
-    path.write_text(nbformat.writes(nb), encoding="utf-8")
+    """Write a notebook of nbformat 4 with its texts in one piece: nbformat's own writer copies all of it first."""
+    path.write_text(json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _ensure_parents(target: Path, folder: Path) -> None:

@@ -22,6 +22,7 @@ FRAME = re.compile(r"Cell In\s*\[(\d+)\], line (\d+)")
 REMOVED = Text(ko="[숨은 검사 부분이라 지움]", en="[removed: part of a hidden check]")
 HIDDEN_FAILED = Text(ko="숨은 검사를 통과하지 못했습니다", en="a hidden check failed")
 MARKUP = ("text/", "application/", "image/svg")
+CHECK_FAILED = Text(ko="검사를 통과하지 못했습니다", en="the check failed")
 TOO_SLOW = Text(ko="셀의 제한 시간 안에 끝나지 않았습니다", en="it did not finish within the time for a cell")
 LONGEST = 400
 NOT_RUN = "NotRun"
@@ -86,6 +87,30 @@ def _error_text(cell: Any, output: Any, hidden: Hidden | None, telling: frozense
     return Text(ko=words, en=words)
 
 
+def hidden_failure(cell: Any, hidden: Hidden | None) -> Text:
+    """That a check failed, with no word of the student's code: only a message written out in the hidden test."""
+    if hidden is None:
+        return CHECK_FAILED
+    line = _failing_line(cell, None)
+    if line is None or line in hidden.numbers:
+        message = hidden.literal_message(line) if line is not None else None
+        if message:
+            return Text(ko=f"{HIDDEN_FAILED.ko}: {message}", en=f"{HIDDEN_FAILED.en}: {message}")
+        return HIDDEN_FAILED
+    return CHECK_FAILED
+
+
+def not_run(cell: Any) -> bool:
+    """Whether the cell's output is our own note that it was never run, or ran out of time."""
+    return _timed_out(cell) or any(o.output_type == "error" and _was_not_run(cell, o) for o in cell.outputs)
+
+
+def failed_output(text: Text) -> dict[str, Any]:
+    """What stands under a test whose own words must not be shown."""
+    both = text.ko if text.ko == text.en else f"{text.ko} · {text.en}"
+    return {"output_type": "error", "ename": "Check", "evalue": both, "traceback": [both]}
+
+
 def _timed_out(cell: Any) -> bool:
     """nbclient reports the interrupt first and its own error after it."""
     return any(o.output_type == "error" and o.ename == TIMEOUT_ERROR for o in cell.outputs)
@@ -96,9 +121,10 @@ def _was_not_run(cell: Any, output: Any) -> bool:
     return bool(output.ename == NOT_RUN and cell.execution_count is None)
 
 
-def _failing_line(cell: Any, output: Any) -> int | None:
+def _failing_line(cell: Any, output: Any | None) -> int | None:
     """The line of the test cell where it stopped, as the first frame of that cell in the traceback tells."""
-    for entry in output.traceback:
+    outputs = [output] if output is not None else [o for o in cell.outputs if o.output_type == "error"]
+    for entry in (entry for o in outputs for entry in o.traceback):
         for number, line in FRAME.findall(_plain(entry)):
             if int(number) == cell.execution_count:
                 return int(line)
@@ -116,10 +142,7 @@ def _reduced_outputs(cell: Any, hidden: Hidden, telling: frozenset[str]) -> list
         text = TOO_SLOW if too_slow else _error_text(cell, output, hidden, telling)
         line = _failing_line(cell, output)
         if too_slow or line is None or line not in hidden.visible:
-            both = text.ko if text.ko == text.en else f"{text.ko} · {text.en}"
-            reduced["ename"], reduced["evalue"] = "Check", both
-            reduced["traceback"] = [both]
-            return [reduced]
+            return [type(reduced)(failed_output(text))]
         reduced["evalue"] = _redact_lines(_plain(output.evalue), telling)
         reduced["traceback"] = [_safe_entry(entry, cell, hidden, telling) for entry in output.traceback]
         return [reduced]

@@ -15,10 +15,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grader import archive
+from grader.course_folder import SHOWN
 from grader.exposure import show
 from grader.feedback_page import Page, render
 from grader.gradebook import NotebookGrades
 from grader.jobs import enqueue_feedback
+from grader.lateness import Part, share_penalty
 from grader.models import Attempt, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
 from grader.results import MarkingResult
 from grader.sanitize import released_source
@@ -32,7 +34,9 @@ def pages_of_marking(
     """Pages for a fresh marking; `grades` is what the gradebook says, or `own_grades` of an attempt not in it."""
     pages = []
     for notebook, part in zip(source.notebooks, result.notebooks, strict=True):
-        nb = None if part.executed is None else _shown(notebook, part.executed)
+        nb = part.shown
+        if nb is None and part.executed is not None:
+            nb = _shown(notebook, part.executed)
         pages.append(Page(part.name, nb, grades[part.name], part.problem))
     return pages
 
@@ -43,25 +47,32 @@ def pages_of_folder(source: SourceAssignment, folder: Path, grades: Mapping[str,
 
     pages = []
     for notebook in source.notebooks:
-        path = folder / f"{notebook.name}.ipynb"
-        nb = _shown(notebook, nbformat.read(path, as_version=4)) if path.exists() else None
+        shown, path = folder / SHOWN / f"{notebook.name}.ipynb", folder / f"{notebook.name}.ipynb"
+        if shown.exists():
+            nb = nbformat.read(shown, as_version=4)
+        else:
+            nb = _shown(notebook, nbformat.read(path, as_version=4)) if path.exists() else None
         if notebook.name in grades:
             pages.append(Page(notebook.name, nb, grades[notebook.name]))
     return pages
 
 
-def own_grades(result: MarkingResult) -> dict[str, NotebookGrades]:
+def own_grades(result: MarkingResult, late_percent: float = 0.0) -> dict[str, NotebookGrades]:
     """A marking's grades by themselves, without anything a person added in the gradebook."""
+    parts = [
+        Part(sum(test.points or 0.0 for test in part.tests), sum(test.max_points for test in part.tests))
+        for part in result.notebooks
+    ]
     return {
         part.name: NotebookGrades(
-            score=sum(test.points or 0.0 for test in part.tests),
-            max_score=sum(test.max_points for test in part.tests),
-            late_penalty=0.0,
+            score=points.score,
+            max_score=points.max_score,
+            late_penalty=late_penalty,
             cells={test.name: (test.points or 0.0, test.max_points) for test in part.tests},
             comments=dict(part.comments),
             needs_manual=any(grade.auto_score is None for grade in part.grades),
         )
-        for part in result.notebooks
+        for part, points, late_penalty in zip(result.notebooks, parts, share_penalty(late_percent, parts), strict=True)
     }
 
 

@@ -13,13 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from grader import gradebook_rows as rows
+from grader.lateness import Part, share_penalty
 from grader.results import MarkingResult, NotebookResult
 
 BUSY_SECONDS = 30
@@ -28,8 +31,8 @@ LOCK_FILE = ".release.lock"  # the one that building a release holds: nbgrader r
 
 @dataclass(frozen=True)
 class Mark:
-    """One student's mark for one assignment. `auto` and `manual` are the parts of `score` that came from tests and
-    from people; a manual score of a test cell replaces the automatic one."""
+    """One student's mark for one assignment. `auto` and `manual` are what came from tests and from people; a manual
+    score of a test cell replaces the automatic one. `penalty` is what lateness took off: `score` is without it."""
 
     username: str
     assignment: str
@@ -39,11 +42,15 @@ class Mark:
     manual: float
     needs_manual: bool
     submitted_at: datetime | None = None
+    penalty: float = 0.0
 
 
 @dataclass(frozen=True)
 class NotebookGrades:
-    """What the gradebook says about one notebook of a submission: scores and comments by grade id."""
+    """What the gradebook says about one notebook of a submission: scores and comments by grade id.
+
+    `score` is before `late_penalty` goes off, which is never more than it.
+    """
 
     score: float
     max_score: float
@@ -70,44 +77,55 @@ def offering_lock(offering_dir: Path) -> Iterator[None]:
 
 
 def write_marking(
-    db_url: str, assignment: str, username: str, submitted_at: datetime, result: MarkingResult
+    db_url: str,
+    assignment: str,
+    username: str,
+    submitted_at: datetime,
+    result: MarkingResult,
+    late_percent: float = 0.0,
 ) -> dict[str, NotebookGrades]:
     """Store `result` as the student's submission; returns what the gradebook then says.
 
     One transaction. Automatic scores and comments are replaced, a person's stay, and a cell a person had scored is
-    flagged for another look. Raises ValueError where the gradebook lacks the assignment.
+    flagged for another look. `late_percent` of the points goes off, in place of what went off before. Raises ValueError
+    where the gradebook lacks the assignment.
     """
-    from nbgrader import api
-
-    with _session(db_url, write=True) as session:
-        row = session.scalar(select(api.Assignment).where(api.Assignment.name == assignment))
-        if row is None:
+    with _connection(db_url, write=True) as connection:
+        known = rows.assignment_id(connection, assignment)
+        if known is None:
             raise ValueError(f"the gradebook has no assignment {assignment!r}")
-        if session.get(api.Student, username) is None:
-            session.add(api.Student(id=username))
-        submission = _submission(session, row, username)
-        submission.timestamp = submitted_at.astimezone(UTC).replace(tzinfo=None)
-        notebooks = {notebook.notebook.name: notebook for notebook in submission.notebooks}
+        stamp = submitted_at.astimezone(UTC).replace(tzinfo=None)
+        submission = rows.ensure_submission(connection, known, username, stamp)
         for part in result.notebooks:
-            if part.name in notebooks:
-                _store(session, notebooks[part.name], part)
-        session.flush()
-        session.expire_all()
+            if part.name in submission.notebooks:
+                _store(connection, submission.notebooks[part.name], part)
+        _settle_penalty(connection, submission, late_percent)
         grades = _grades_of(submission)
-        session.commit()
+        connection.commit()
+        return grades
+
+
+def settle_penalty(
+    db_url: str, assignment: str, username: str, late_percent: float
+) -> dict[str, NotebookGrades] | None:
+    """Take `late_percent` of the points off, in place of what went off before, by the scores of now.
+
+    Returns what the gradebook then says, by notebook; None where there is no submission.
+    """
+    with _connection(db_url, write=True) as connection:
+        submission = rows.find_submission(connection, assignment, username)
+        if submission is None:
+            return None
+        _settle_penalty(connection, submission, late_percent)
+        grades = _grades_of(submission)
+        connection.commit()
         return grades
 
 
 def read_grades(db_url: str, assignment: str, username: str) -> dict[str, NotebookGrades] | None:
     """What the gradebook says about a submission, by notebook; None where there is none."""
-    from nbgrader import api
-
-    with _session(db_url) as session:
-        submission = session.scalar(
-            select(api.SubmittedAssignment)
-            .join(api.Assignment, api.Assignment.id == api.SubmittedAssignment.assignment_id)
-            .where(api.Assignment.name == assignment, api.SubmittedAssignment.student_id == username)
-        )
+    with _connection(db_url) as connection:
+        submission = rows.find_submission(connection, assignment, username)
         return None if submission is None else _grades_of(submission)
 
 
@@ -117,24 +135,29 @@ def marks(offering_dir: Path) -> list[Mark]:
 
     if not (offering_dir / "gradebook.db").exists():
         return []
-    with _session(gradebook_url(offering_dir)) as session:
-        rows = session.scalars(select(api.SubmittedAssignment)).all()
-        found = [_mark_of(row) for row in rows]
+    with gradebook_session(gradebook_url(offering_dir)) as session:
+        stored = session.scalars(select(api.SubmittedAssignment)).all()
+        found = [_mark_of(row) for row in stored]
     return sorted(found, key=lambda mark: (mark.assignment, mark.username))
 
 
 @contextmanager
-def _session(db_url: str, *, write: bool = False) -> Iterator[Session]:
+def gradebook_session(db_url: str, *, write: bool = False) -> Iterator[Session]:
     """A session of its own that commits only when told; to `write` it takes SQLite's write lock at the start."""
-    engine = _engine(db_url, "BEGIN IMMEDIATE" if write else "BEGIN")
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
+    with Session(_engine(db_url, "BEGIN IMMEDIATE" if write else "BEGIN")) as session:
+        yield session
 
 
+@contextmanager
+def _connection(db_url: str, *, write: bool = False) -> Iterator[Connection]:
+    """A connection of its own that commits only when told; to `write` it takes SQLite's write lock at the start."""
+    with _engine(db_url, "BEGIN IMMEDIATE" if write else "BEGIN").connect() as connection:
+        yield connection
+
+
+@lru_cache(maxsize=64)
 def _engine(db_url: str, begin: str) -> Engine:
+    """An engine that keeps no connection, only the statements it has compiled."""
     if not db_url.startswith("sqlite"):
         return create_engine(db_url, poolclass=NullPool)
     engine = create_engine(db_url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
@@ -150,78 +173,63 @@ def _engine(db_url: str, begin: str) -> Engine:
     return engine
 
 
-def _submission(session: Session, assignment: Any, username: str) -> Any:
-    """The student's submission, made as nbgrader's `add_submission` makes it, with every grade and comment in place."""
-    from nbgrader import api
-
-    submission = session.scalar(
-        select(api.SubmittedAssignment).where(
-            api.SubmittedAssignment.assignment_id == assignment.id, api.SubmittedAssignment.student_id == username
-        )
-    )
-    if submission is None:
-        submission = api.SubmittedAssignment(assignment_id=assignment.id, student_id=username)
-        session.add(submission)
-        session.flush()
-    have = {notebook.notebook_id: notebook for notebook in submission.notebooks}
-    for notebook in assignment.notebooks:
-        submitted = have.get(notebook.id)
-        if submitted is None:
-            submitted = api.SubmittedNotebook(notebook=notebook, assignment=submission)
-            session.add(submitted)
-            session.flush()
-        graded = {grade.cell_id for grade in submitted.grades}
-        commented = {comment.cell_id for comment in submitted.comments}
-        for cell in (*notebook.grade_cells, *notebook.task_cells):
-            if cell.id not in graded:
-                session.add(api.Grade(cell_id=cell.id, notebook=submitted))
-        for cell in (*notebook.solution_cells, *notebook.task_cells):
-            if cell.id not in commented:
-                session.add(api.Comment(cell_id=cell.id, notebook=submitted))
-    session.flush()
-    return submission
-
-
-def _store(session: Session, submitted: Any, part: NotebookResult) -> None:
+def _store(connection: Connection, submitted: rows.NotebookRows, part: NotebookResult) -> None:
     scores = {grade.cell: grade.auto_score for grade in part.grades}
-    submitted.late_submission_penalty = None
     for grade in submitted.grades:
-        if grade.cell.name not in scores:
-            continue
-        grade.auto_score = scores[grade.cell.name]
-        by_hand = grade.manual_score is not None or grade.auto_score is None
-        grade.needs_manual_grade = by_hand and not part.missing
+        if grade.cell in scores:
+            grade.auto = scores[grade.cell]
+            grade.waits = (grade.manual is not None or grade.auto is None) and not part.missing
     for comment in submitted.comments:
-        comment.auto_comment = part.comments.get(comment.cell.name)
-    session.flush()
+        comment.auto = part.comments.get(comment.cell)
+    rows.store_grades(connection, (grade for grade in submitted.grades if grade.cell in scores))
+    rows.store_comments(connection, submitted.comments)
 
 
-def _grades_of(submission: Any) -> dict[str, NotebookGrades]:
+def _settle_penalty(connection: Connection, submission: rows.SubmissionRows, late_percent: float) -> None:
+    """Write nbgrader's `late_submission_penalty`, which its export takes off a submission's score.
+
+    As in nbgrader it is no more than the score; only where an answer waits for a person may it be, up to what that
+    answer can give, so that the mark is right as soon as formgrader stores the points.
+    """
+    notebooks = list(submission.notebooks.values())
+    parts = []
+    for notebook in notebooks:
+        waiting = sum(grade.max_score - grade.score for grade in notebook.grades if grade.waits)
+        parts.append(Part(max(0.0, notebook.score), notebook.max_score, max(0.0, waiting)))
+    before = [notebook.penalty for notebook in notebooks]
+    for notebook, points in zip(notebooks, share_penalty(late_percent, parts), strict=True):
+        notebook.penalty = points or None
+    if [notebook.penalty for notebook in notebooks] != before:
+        rows.store_penalties(connection, notebooks)
+
+
+def _grades_of(submission: rows.SubmissionRows) -> dict[str, NotebookGrades]:
     return {
-        notebook.notebook.name: NotebookGrades(
+        name: NotebookGrades(
             score=notebook.score,
             max_score=notebook.max_score,
-            late_penalty=notebook.late_submission_penalty or 0.0,
-            cells={grade.cell.name: (grade.score, grade.max_score) for grade in notebook.grades},
-            comments={comment.cell.name: comment.comment for comment in notebook.comments},
-            needs_manual=notebook.needs_manual_grade,
+            late_penalty=min(notebook.penalty or 0.0, notebook.score),
+            cells={grade.cell: (grade.score, grade.max_score) for grade in notebook.grades},
+            comments={comment.cell: comment.text for comment in notebook.comments},
+            needs_manual=notebook.waits,
         )
-        for notebook in submission.notebooks
+        for name, notebook in submission.notebooks.items()
     }
 
 
 def _mark_of(submission: Any) -> Mark:
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
     by_hand = sum(g.manual_score + (g.extra_credit or 0.0) for g in grades if g.manual_score is not None)
-    penalty = submission.late_submission_penalty or 0.0
+    penalty = min(submission.late_submission_penalty or 0.0, submission.score)
     stamp = submission.timestamp
     return Mark(
         username=submission.student_id,
         assignment=submission.assignment.name,
-        score=max(0.0, submission.score - penalty),
+        score=submission.score - penalty,
         max_score=submission.max_score,
         auto=submission.score - by_hand,
         manual=by_hand,
         needs_manual=submission.needs_manual_grade,
         submitted_at=stamp.replace(tzinfo=UTC) if stamp else None,
+        penalty=penalty,
     )

@@ -45,6 +45,13 @@ class Hidden:
 
     def shown(self) -> str:
         """The cell's source with each hidden region replaced by one line that says how many checks it holds."""
+        return self._replaced("# ")
+
+    def runnable(self) -> str:
+        """The same lines as `shown`, as code that runs also where a block held nothing but a hidden region."""
+        return self._replaced("pass  # ")
+
+    def _replaced(self, lead: str) -> str:
         rows = self.source.split("\n")
         out: list[str] = []
         number = 1
@@ -57,7 +64,7 @@ class Hidden:
             while number <= len(rows) and number in self.numbers:
                 region.append(rows[number - 1])
                 number += 1
-            out.append(_replacement(region))
+            out.append(_replacement(region, lead))
         return "\n".join(out)
 
     def literal_message(self, line: int) -> str | None:
@@ -96,13 +103,13 @@ def hidden_sentence(checks: int) -> Text:
     return Text(ko=f"숨은 검사 {checks}개", en=f"{checks} hidden {plural}")
 
 
-def _replacement(region: list[str]) -> str:
+def _replacement(region: list[str], lead: str) -> str:
     inner = [row for row in region if BEGIN not in row and END not in row]
     checks = _count_checks(inner)
     text = hidden_sentence(checks)
     first = next((row for row in region if row.strip()), "")
     indent = first[: len(first) - len(first.lstrip())]
-    return f"{indent}# {text.ko} · {text.en}"
+    return f"{indent}{lead}{text.ko} · {text.en}"
 
 
 def _count_checks(rows: list[str]) -> int:

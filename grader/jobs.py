@@ -1,23 +1,24 @@
 """Markings as jobs: claimed by one worker at a time, kept by heartbeat, finished exactly once.
 
 Owns the states of `Marking`. A claim is a fencing token: who lost it can finish nothing. A job whose worker fell silent
-is taken by another; after MOST_TRIES it is set aside as failed, with its log. Lower `priority` goes first, then age.
+is taken by another; after MOST_TRIES it is set aside as failed, with its log. Who is next is `queueing`'s to say, how
+far things are `job_progress`'s.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from cohorts.database import Database
+from grader.doorbell import Bell, ring
 from grader.models import Assignment, Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
+from grader.phases import Phase, Told
 
 CLAIM_SECONDS = 30.0
 MOST_TRIES = 3
@@ -52,16 +53,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How the newest marking of each attempt at an assignment stands."""
-
-    queued: int = 0
-    running: int = 0
-    done: int = 0
-    failed: int = 0
-
-
-@dataclass(frozen=True)
 class Ended:
     """What is stored with a finished marking."""
 
@@ -72,43 +63,16 @@ class Ended:
     tests: list[dict[str, Any]] | None = None
     findings: list[dict[str, Any]] | None = None
     log: str | None = None
+    phases: Told | None = None
 
 
-def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_SECONDS) -> Job | None:
-    """Take the next job for `worker`, None where nothing waits. A running job is free again after `expiry` seconds."""
-    silent_since = now - timedelta(seconds=expiry)
-    with database.read() as session:  # cheap, and takes no lock while nothing waits
-        if session.scalar(select(Marking.id).where(_claimable(silent_since)).limit(1)) is None:
-            return None
+def heartbeat(database: Database, job: Job, now: datetime, phase: Phase | None = None) -> bool:
+    """Say that the job is still being worked on, and in which phase it is; False when the claim was lost."""
+    values = {"heartbeat_at": now} if phase is None else {"heartbeat_at": now, "phase": phase.value}
     with database.write() as session:
-        while True:
-            marking = session.scalar(
-                select(Marking)
-                .where(_claimable(silent_since))
-                .order_by(Marking.priority, Marking.id)
-                .limit(1)
-                .with_for_update(skip_locked=True)
-            )
-            if marking is None:
-                return None
-            if marking.tries < MOST_TRIES:
-                break
-            _set_aside(marking, "The worker that had this job fell silent each time it was tried.", now)
-            session.flush()
-        marking.state = MarkingState.RUNNING
-        marking.claim = str(uuid.uuid4())
-        marking.claimed_by = worker
-        marking.heartbeat_at = now
-        marking.started_at = now
-        marking.tries += 1
-        session.flush()
-        return _job_of(marking)
-
-
-def heartbeat(database: Database, job: Job, now: datetime) -> bool:
-    """Say that the job is still being worked on; False when the claim was lost."""
-    with database.write() as session:
-        done = session.execute(update(Marking).where(_held(job)).values(heartbeat_at=now))
+        done = session.execute(update(Marking).where(_held(job)).values(values))
+        if phase is not None:
+            ring(session, Bell.NEWS)
         return _changed(done) == 1
 
 
@@ -134,10 +98,13 @@ def finish(session: Session, job: Job, ended: Ended, now: datetime) -> None:
             tests=ended.tests,
             findings=ended.findings,
             log=ended.log[-LOG_KEPT:] if ended.log else None,
+            phase=None,
+            phases=ended.phases,
         )
     )
     if _changed(done) != 1:
         raise ClaimLost(f"marking {job.marking_id} is no longer held")
+    ring(session, Bell.NEWS)
 
 
 def fail(database: Database, job: Job, log: str, now: datetime) -> bool:
@@ -147,9 +114,10 @@ def fail(database: Database, job: Job, log: str, now: datetime) -> bool:
         if marking is None:
             return False
         if marking.tries >= MOST_TRIES:
-            _set_aside(marking, log, now)
+            set_aside(marking, log, now)
         else:
-            _release(marking, log)
+            _release(session, marking, log)
+        ring(session, Bell.NEWS)
         return True
 
 
@@ -159,7 +127,7 @@ def requeue(database: Database, job: Job) -> bool:
         marking = session.scalar(select(Marking).where(_held(job)).with_for_update())
         if marking is None:
             return False
-        _release(marking, None)
+        _release(session, marking, None)
         marking.tries -= 1
         return True
 
@@ -167,7 +135,7 @@ def requeue(database: Database, job: Job) -> bool:
 def retry(session: Session, marking: Marking, now: datetime) -> None:
     """Put a failed marking back into the queue with fresh tries, as an instructor asks for."""
     if marking.state is MarkingState.FAILED:
-        _release(marking, None)
+        _release(session, marking, None)
         marking.tries = 0
         marking.queued_at = now
         marking.finished_at = None
@@ -183,18 +151,6 @@ def enqueue_feedback(session: Session, attempt: Attempt, now: datetime | None = 
     return _enqueue(session, attempt.id, MarkingKind.FEEDBACK, now or attempt.received_at, INTERACTIVE)
 
 
-def progress(session: Session, assignment_id: int) -> Progress:
-    """How far the marking of an assignment's attempts is."""
-    newest = (
-        select(func.max(Marking.id))
-        .join(Attempt, Attempt.id == Marking.attempt_id)
-        .where(Attempt.assignment_id == assignment_id, Marking.kind == MarkingKind.MARK)
-        .group_by(Marking.attempt_id)
-    )
-    states = Counter(session.scalars(select(Marking.state).where(Marking.id.in_(newest))))
-    return Progress(**{state.value: states[state] for state in MarkingState})
-
-
 def _enqueue(session: Session, attempt_id: int, kind: MarkingKind, now: datetime, priority: int) -> Marking:
     waiting = session.scalar(
         select(Marking).where(
@@ -206,12 +162,8 @@ def _enqueue(session: Session, attempt_id: int, kind: MarkingKind, now: datetime
     marking = Marking(attempt_id=attempt_id, kind=kind, state=MarkingState.QUEUED, priority=priority, queued_at=now)
     session.add(marking)
     session.flush()
+    ring(session, Bell.WORK)
     return marking
-
-
-def _claimable(silent_since: datetime) -> ColumnElement[bool]:
-    silent = and_(Marking.state == MarkingState.RUNNING, Marking.heartbeat_at < silent_since)
-    return or_(Marking.state == MarkingState.QUEUED, silent)
 
 
 def _held(job: Job) -> ColumnElement[bool]:
@@ -222,14 +174,16 @@ def _changed(result: Any) -> int:
     return int(result.rowcount) if isinstance(result, CursorResult) else 0
 
 
-def _release(marking: Marking, log: str | None) -> None:
+def _release(session: Session, marking: Marking, log: str | None) -> None:
     marking.state = MarkingState.QUEUED
-    marking.claim = marking.claimed_by = marking.heartbeat_at = None
+    marking.claim = marking.claimed_by = marking.heartbeat_at = marking.phase = None
+    ring(session, Bell.WORK)
     if log is not None:
         marking.log = log[-LOG_KEPT:]
 
 
-def _set_aside(marking: Marking, log: str, now: datetime) -> None:
+def set_aside(marking: Marking, log: str, now: datetime) -> None:
+    """Give a job up, with what is known of why; staff sees it, and may have it tried again."""
     marking.state = MarkingState.FAILED
     marking.claim = None
     marking.finished_at = now
@@ -237,7 +191,8 @@ def _set_aside(marking: Marking, log: str, now: datetime) -> None:
     marking.log = (earlier + log)[-LOG_KEPT:]
 
 
-def _job_of(marking: Marking) -> Job:
+def job_of(marking: Marking) -> Job:
+    """What a worker needs of a marking that it has claimed."""
     attempt = marking.attempt
     assignment: Assignment = attempt.assignment
     assert marking.claim is not None

@@ -6,28 +6,27 @@ notebook that is missing or can't be read scores zero with a sentence; only a ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from courses.model import Text
 from grader import exposure
+from grader.cell_roles import is_skipped
+from grader.phases import Phase
 from grader.reading import Unreadable, read_notebook
-from grader.results import (
-    CellGrade,
-    Finding,
-    MarkingResult,
-    NotebookResult,
-    Outcome,
-    Severity,
-    TestResult,
-)
-from grader.sandbox.base import Limits, Sandbox, SandboxJob, SandboxResult
-from grader.sanitize import released_source, sanitize
-from grader.source import SourceAssignment, SourceCell, SourceNotebook
-
-NO_RESPONSE = "No response."  # nbgrader's automatic comment
+from grader.results import CellGrade, Finding, MarkingResult, NotebookResult, Outcome, Severity, TestResult
+from grader.running import Ran, Run
+from grader.sandbox.base import Limits, Sandbox
+from grader.sandbox.execution import reason_for
+from grader.sanitize import sanitize
+from grader.scoring import comments, score
+from grader.showing import build_shown
+from grader.source import SourceAssignment, SourceNotebook
+from grader.strength import CellProfile, Strength
 
 
 def mark(
@@ -37,17 +36,29 @@ def mark(
     limits: Limits,
     *,
     files: Path | None = None,
+    given: Path | None = None,
     cancel: Event | None = None,
+    on_phase: Callable[[str], None] | None = None,
 ) -> MarkingResult:
     """Mark the notebooks in the folder `submission` against `source`.
 
-    `files` is the working directory the notebooks see (default: `submission` itself). Raises SandboxUnavailable or
-    Cancelled; a student's notebook alone never raises.
+    `files` is the working directory the notebooks see (default: `submission` itself); `given` holds the assignment's
+    own files alone, from which tests may import. `on_phase` hears the name of each of `grader.phases.Phase` as it
+    begins. Raises SandboxUnavailable or Cancelled; a student's notebook alone never raises.
     """
     folder = files or submission
     return MarkingResult(
         tuple(
-            mark_notebook(notebook, submission / f"{notebook.name}.ipynb", sandbox, limits, folder, cancel)
+            mark_notebook(
+                notebook,
+                submission / f"{notebook.name}.ipynb",
+                sandbox,
+                limits,
+                folder,
+                cancel,
+                on_phase,
+                given=given,
+            )
             for notebook in source.notebooks
         )
     )
@@ -60,8 +71,14 @@ def mark_notebook(
     limits: Limits,
     files: Path | None,
     cancel: Event | None = None,
+    on_phase: Callable[[str], None] | None = None,
+    *,
+    given: Path | None = None,
+    modes: Mapping[str, str] | None = None,
 ) -> NotebookResult:
-    """Mark the notebook at `path`."""
+    """Mark the notebook at `path`. `modes` (strong, weak, shared by grade id) overrules what is known of its tests."""
+    enter = on_phase or (lambda phase: None)
+    enter(Phase.READING)
     try:
         nb = read_notebook(path.read_bytes())
     except FileNotFoundError:
@@ -79,20 +96,36 @@ def mark_notebook(
     except Unreadable as error:
         finding = Finding("unreadable", Severity.SUSPECT, source.name, None, error.text)
         return _nothing_to_mark(source, error.text, finding)
+    if modes:
+        source = replace(source, profile=dict(source.profile) | _forced(source, modes))
     findings = sanitize(nb, source)
-    run = sandbox.run(SandboxJob(notebook=nb, files=files, limits=limits), cancel)
-    put_outputs(nb, run)
-    _limit_output(nb)
-    return _score(nb, source, findings, run)
+    enter(Phase.RUNNING)
+    ran = Run.of(nb, source, sandbox, limits, files, given, cancel).for_marks(random.SystemRandom())
+    enter(Phase.SCORING)
+    reason = reason_for(ran.ending, limits)
+    put_outputs(nb, ran, reason)
+    limit_output(nb)
+    grades, tests = score(nb, source, ran)
+    return NotebookResult(
+        name=source.name,
+        executed=nb,
+        grades=grades,
+        comments=comments(nb, source),
+        tests=tests,
+        findings=(*findings, *ran.findings),
+        hidden=dict(source.hidden),
+        problem=reason,
+        shown=build_shown(nb, source, ran, {test.name: test for test in tests}),
+    )
 
 
-def put_outputs(nb: Any, run: SandboxResult) -> None:
+def put_outputs(nb: Any, run: Ran, reason: Text | None) -> None:
     """Put what the run left into the notebook; a cell that was not run gets an error that says so."""
     import nbformat
 
     if run.language_info:
         nb.metadata["language_info"] = nbformat.from_dict(dict(run.language_info))
-    reason = run.reason or Text(ko="이 셀은 실행되지 않았습니다.", en="This cell was not run.")
+    reason = reason or Text(ko="이 셀은 실행되지 않았습니다.", en="This cell was not run.")
     for index, cell in enumerate(nb.cells):
         if cell.cell_type != "code":
             continue
@@ -102,92 +135,23 @@ def put_outputs(nb: Any, run: SandboxResult) -> None:
             cell["execution_count"] = done.execution_count
             if done.timing:
                 cell.metadata["execution"] = nbformat.from_dict(dict(done.timing))
-        elif cell.source.strip() and not _skipped(cell):
+        elif cell.source.strip() and not is_skipped(cell):
             cell["outputs"] = [nbformat.from_dict(exposure.not_run_output(run.ending, reason))]
 
 
-def _limit_output(nb: Any) -> None:
+def limit_output(nb: Any) -> None:
     """nbgrader scores what its LimitOutput leaves."""
     from nbgrader.preprocessors import LimitOutput
 
     LimitOutput().preprocess(nb, {})
 
 
-def _skipped(cell: Any) -> bool:
-    tags = cell.metadata.get("tags")
-    return isinstance(tags, list) and "skip-execution" in tags
-
-
-def _score(nb: Any, source: SourceNotebook, findings: list[Finding], run: SandboxResult) -> NotebookResult:
-    by_id = {cell.metadata["nbgrader"]["grade_id"]: cell for cell in nb.cells if "nbgrader" in cell.metadata}
-    telling = exposure.telling_lines(source.hidden.values(), map(released_source, source.cells.values()))
-    grades: list[CellGrade] = []
-    tests: list[TestResult] = []
-    for wanted in source.graded:
-        cell = by_id.get(wanted.name)
-        points, test = _judge(cell, wanted, source, telling)
-        grades.append(CellGrade(wanted.name, points))
-        tests.append(test)
-    return NotebookResult(
-        name=source.name,
-        executed=nb,
-        grades=tuple(grades),
-        comments=_comments(by_id, source),
-        tests=tuple(tests),
-        findings=tuple(findings),
-        hidden=dict(source.hidden),
-        problem=run.reason,
-        log=run.log if run.reason else "",
-    )
-
-
-def _judge(
-    cell: Any | None, wanted: SourceCell, source: SourceNotebook, telling: frozenset[str]
-) -> tuple[float | None, TestResult]:
-    """The automatic score of one graded cell (None: a person decides), and what to tell about it."""
-    from nbgrader.utils import determine_grade
-
-    assert wanted.max_score is not None
-
-    def result(points: float | None, outcome: Outcome, message: Text | None = None) -> tuple[float | None, TestResult]:
-        told = 0.0 if outcome is Outcome.MISSING and not wanted.is_manual else points
-        return points, TestResult(source.name, wanted.name, told, wanted.max_score or 0.0, outcome, message)
-
-    if cell is None:
-        return result(None, Outcome.MISSING, Text(ko="제출한 노트북에 없습니다", en="not in the submission"))
-    if wanted.task:
-        return result(None, Outcome.MANUAL)
-    try:
-        points, _ = determine_grade(cell)
-    except (KeyError, ValueError) as error:
-        return result(
-            None, Outcome.MANUAL, Text(ko=f"점수를 정할 수 없습니다: {error}", en=f"it can't be scored: {error}")
-        )
-    if points is None:
-        return result(None, Outcome.MANUAL)
-    if wanted.solution:
-        return result(float(points), Outcome.UNANSWERED, Text(ko="답이 없습니다", en="no answer"))
-    message = exposure.failure(cell, source.hidden.get(wanted.name), telling)
-    if points >= wanted.max_score and message is None:
-        return result(float(points), Outcome.PASSED)
-    if points > 0:
-        return result(float(points), Outcome.PARTIAL)
-    not_run = cell.execution_count is None and bool(cell.source.strip())
-    return result(float(points), Outcome.NOT_RUN if not_run else Outcome.FAILED, message)
-
-
-def _comments(by_id: Mapping[str, Any], source: SourceNotebook) -> dict[str, str | None]:
-    """nbgrader's automatic comments: an unchanged answer is no response."""
-    from nbgrader.utils import compute_checksum
-
-    comments: dict[str, str | None] = {}
-    for wanted in source.cells.values():
-        if not (wanted.solution or wanted.task):
-            continue
-        cell = by_id.get(wanted.name)
-        unchanged = cell is not None and not wanted.task and wanted.checksum == compute_checksum(cell)
-        comments[wanted.name] = NO_RESPONSE if unchanged else None
-    return comments
+def _forced(source: SourceNotebook, modes: Mapping[str, str]) -> dict[str, CellProfile]:
+    known = source.profile
+    return {
+        name: replace(known.get(name, CellProfile(Strength(mode))), strength=Strength(mode))
+        for name, mode in modes.items()
+    }
 
 
 def _nothing_to_mark(source: SourceNotebook, text: Text, finding: Finding) -> NotebookResult:

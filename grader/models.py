@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cohorts.database import Base, UtcDateTime, words
@@ -27,10 +27,14 @@ class Counting(StrEnum):
 
 
 class MarkingKind(StrEnum):
-    """`mark` runs and scores an attempt; `feedback` only makes its feedback again, after manual grading."""
+    """`mark` runs and scores an attempt; `feedback` only makes its feedback again, after manual grading.
+
+    `regrade` runs and scores with a regrade's tests and changes nothing; applying the regrade makes it a `mark`.
+    """
 
     MARK = "mark"
     FEEDBACK = "feedback"
+    REGRADE = "regrade"
 
 
 class MarkingState(StrEnum):
@@ -40,8 +44,24 @@ class MarkingState(StrEnum):
     FAILED = "failed"
 
 
+class RegradeState(StrEnum):
+    """How far a regrade is. `running` is stored; it is called `ready` once none of its markings waits or runs.
+
+    `applying` is the marker of an act that has begun: whoever finds it does the act again, to its end.
+    """
+
+    RUNNING = "running"
+    READY = "ready"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    DROPPED = "dropped"
+
+
 class Assignment(Base):
-    """An assignment of an offering, with its policies. `name` is nbgrader's assignment id."""
+    """An assignment of an offering, with its policies. `name` is nbgrader's assignment id.
+
+    `accept_days_late` says for how many days after the deadline work is taken: 0 not at all, None without end.
+    """
 
     __tablename__ = "assignment"
 
@@ -56,6 +76,10 @@ class Assignment(Base):
     attempt_limit: Mapped[int | None]
     cooldown_seconds: Mapped[int] = mapped_column(default=0)
     counting: Mapped[Counting] = mapped_column(words(Counting), default=Counting.LATEST)
+    grace_seconds: Mapped[int] = mapped_column(default=0)
+    accept_days_late: Mapped[int | None] = mapped_column(default=0)
+    late_percent_per_day: Mapped[float] = mapped_column(default=0.0)
+    late_most_percent: Mapped[float] = mapped_column(default=100.0)
     feedback_policy: Mapped[FeedbackPolicy] = mapped_column(words(FeedbackPolicy), default=FeedbackPolicy.MANUAL)
     time_limit_seconds: Mapped[int] = mapped_column(default=120)
     hardware: Mapped[str] = mapped_column(String(32), default="cpu")
@@ -110,7 +134,8 @@ class Attempt(Base):
     """One submission, numbered per student and assignment; never overwritten, never deleted.
 
     `key` is the client's idempotency key: the same submission sent again after a lost answer gets the same receipt.
-    `due_at` is the deadline that held for this student at that moment.
+    `due_at` is the deadline that held for this student at that moment, `late`, `days_late` and `penalty_percent` what
+    the receipt said then. What holds now (after an extension, say) is `grader.policies.Deadlines`' to tell.
     """
 
     __tablename__ = "attempt"
@@ -125,6 +150,8 @@ class Attempt(Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     late: Mapped[bool]
+    days_late: Mapped[int] = mapped_column(default=0)
+    penalty_percent: Mapped[float] = mapped_column(default=0.0)
 
     assignment: Mapped[Assignment] = relationship()
     markings: Mapped[list[Marking]] = relationship(back_populates="attempt", order_by="Marking.id")
@@ -132,16 +159,29 @@ class Attempt(Base):
     __table_args__ = (UniqueConstraint("assignment_id", "username", "number"),)
 
 
+def _offering_of_attempt(context: Any) -> str:
+    """The offering a marking is for. Every insert passes here, so that no queue is without its offering."""
+    attempt_id = context.get_current_parameters()["attempt_id"]
+    found = select(Assignment.offering_id).join(Attempt, Attempt.assignment_id == Assignment.id)
+    return str(context.connection.scalar(found.where(Attempt.id == attempt_id)) or "")
+
+
 class Marking(Base):
     """One run of the grader over an attempt; also the job that asks for it.
 
-    `claim` is the fencing token of the worker that holds it: whoever finishes must still hold it.
+    `offering_id` repeats what the attempt's assignment says, since the queue is shared out by it. `phase` is where a
+    long job stands, `phases` what each phase took (`grader.phases`).
+
+    `claim` is the fencing token of the worker that holds it: whoever finishes must still hold it. A regrade's marking
+    keeps its whole result in storage, `result_sha256`, until the regrade is applied.
     """
 
     __tablename__ = "marking"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     attempt_id: Mapped[int] = mapped_column(ForeignKey("attempt.id"), index=True)
+    regrade_id: Mapped[int | None] = mapped_column(ForeignKey("regrade.id"), index=True)
+    result_sha256: Mapped[str | None] = mapped_column(String(64))
     kind: Mapped[MarkingKind] = mapped_column(words(MarkingKind), default=MarkingKind.MARK)
     state: Mapped[MarkingState] = mapped_column(words(MarkingState), default=MarkingState.QUEUED)
     priority: Mapped[int] = mapped_column(default=0)
@@ -159,14 +199,31 @@ class Marking(Base):
     tests: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     log: Mapped[str | None] = mapped_column(Text)
+    offering_id: Mapped[str] = mapped_column(String(128), default=_offering_of_attempt, server_default="")
+    phase: Mapped[str | None] = mapped_column(String(16))
+    phases: Mapped[dict[str, dict[str, float]] | None] = mapped_column(JSON)
 
     attempt: Mapped[Attempt] = relationship(back_populates="markings")
 
     __table_args__ = (
         CheckConstraint("state in ('queued', 'running', 'done', 'failed')", name="state"),
-        CheckConstraint("kind in ('mark', 'feedback')", name="kind"),
-        Index("ix_marking_state_priority", "state", "priority", "id"),
+        CheckConstraint("kind in ('mark', 'feedback', 'regrade')", name="kind"),
+        Index("ix_marking_queue", "state", "priority", "offering_id", "id"),
+        Index("ix_marking_served", "offering_id", "started_at"),
+        Index("ix_marking_finished_at", "finished_at"),
     )
+
+
+class WorkerSeen(Base):
+    """A worker that runs, or ran until `seen_at`: how many jobs it takes at once, in which sandbox."""
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    slots: Mapped[int]
+    sandbox: Mapped[str] = mapped_column(String(32))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Feedback(Base):
@@ -185,3 +242,59 @@ class Feedback(Base):
     released_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     attempt: Mapped[Attempt] = relationship()
+
+
+class Regrade(Base):
+    """All attempts at an assignment marked again with other tests, before anything is applied.
+
+    `source_sha256` is the instructor's source, `course_sha256` a bundle of it with the cells nbgrader made of it.
+    `lost` are the points and comments by hand on cells that the new source has no more.
+    """
+
+    __tablename__ = "regrade"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"), index=True)
+    state: Mapped[RegradeState] = mapped_column(words(RegradeState), default=RegradeState.RUNNING)
+    source_sha256: Mapped[str] = mapped_column(String(64))
+    course_sha256: Mapped[str] = mapped_column(String(64))
+    started_by: Mapped[str] = mapped_column(String(255))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_by: Mapped[str | None] = mapped_column(String(255))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lost: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+
+    assignment: Mapped[Assignment] = relationship()
+
+    __table_args__ = (CheckConstraint("state in ('running', 'applying', 'applied', 'dropped')", name="state"),)
+
+
+class ReleaseCheck(Base):
+    """What the release check said about one source version. The newest one of a source counts.
+
+    `source_sha256` names the instructor's source in storage, `conditions` all else that the outcome hangs on. `report`
+    is a `release_report.ReleaseReport`; `evidence` maps notebooks and test cells to what marking the reference both
+    ways has shown. Where the verdict was `unsteady`, somebody may have accepted it with a reason.
+    """
+
+    __tablename__ = "release_check"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    offering_id: Mapped[str] = mapped_column(ForeignKey("offering.id"))
+    assignment: Mapped[str] = mapped_column(String(128))
+    source_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    conditions: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(16))
+    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    seconds: Mapped[float]
+    checked_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    accepted_by: Mapped[str | None] = mapped_column(String(255))
+    accepted_reason: Mapped[str | None] = mapped_column(Text)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        CheckConstraint("verdict in ('passed', 'unsteady', 'refused')", name="verdict"),
+        Index("ix_release_check_offering_id_assignment", "offering_id", "assignment", "id"),
+    )

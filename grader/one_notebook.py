@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cohorts.errors import Invalid, TooLarge
 from grader.course_folder import plain_files
 from grader.marking import mark_notebook
+from grader.release_evidence import evidence_of
 from grader.results import MarkingResult
 from grader.sandbox.base import Limits, Sandbox
 from grader.source import read_any_notebook, read_source_notebook
@@ -40,7 +42,8 @@ def mark_one(
     with tempfile.TemporaryDirectory(prefix="bitgoeul-grade-") as folder:
         work = Path(folder)
         gather_files(files or source.resolve().parent, work, limits.scratch // 2)
-        return MarkingResult((mark_notebook(notebook, submission, sandbox, limits, work),))
+        notebook = replace(notebook, profile=evidence_of(notebook, source, sandbox, limits, work))
+        return MarkingResult((mark_notebook(notebook, submission, sandbox, limits, work, given=work),))
 
 
 def gather_files(folder: Path, target: Path, most_bytes: int) -> None:

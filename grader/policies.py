@@ -1,24 +1,29 @@
-"""When work may be handed in: deadlines, extensions, how many attempts and how soon after another.
+"""When work may be handed in, and how late it is: deadlines, late work, how many attempts and how soon after another.
 
-Owns the decision and its sentences. After the deadline a submission is refused, with the deadline in the cohort's zone;
-an extension moves it for one student. The server's clock decides, at the moment the submission arrives.
+Owns the decision and its sentences. The server's clock decides, at the moment the submission arrives. How late an
+attempt is follows from what holds now, so an extension lifts a penalty afterwards; but a deadline that is moved to an
+earlier time makes nobody late who was in time when they handed in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from cohorts.access import role_in_offering
-from cohorts.errors import CampusError, Conflict, Forbidden, Invalid, NotFound
-from cohorts.models import Cohort, Offering, Role
-from grader.models import Assignment, Attempt, Extension
+from cohorts.errors import CampusError, Conflict, Forbidden, Invalid
+from cohorts.models import Cohort, Offering
+from grader.lateness import ON_TIME, Lateness, LateRule, check_rule, closes_at, lateness
+from grader.models import Assignment, Attempt, Counting, Extension
 
 KOREAN_DAYS = "월화수목금토일"
 ENGLISH_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MOST_ATTEMPTS = 1000
+LONGEST_COOLDOWN = timedelta(days=7)
 
 
 class TooSoon(CampusError):
@@ -27,60 +32,106 @@ class TooSoon(CampusError):
     status = 429
 
 
+@dataclass(frozen=True)
+class Policy:
+    """What an instructor decides about handing in an assignment, as a value: what holds, or what is thought of."""
+
+    due_at: datetime | None
+    attempt_limit: int | None
+    cooldown: timedelta
+    counting: Counting
+    late: LateRule
+
+    def check(self) -> None:
+        """Refuse numbers that make no policy."""
+        check_rule(self.late)
+        if self.attempt_limit is not None and not 1 <= self.attempt_limit <= MOST_ATTEMPTS:
+            raise Invalid(
+                f"A student needs at least 1 attempt, and has at most {MOST_ATTEMPTS}. Leave it empty for no limit.",
+                f"제출 횟수는 1번부터 {MOST_ATTEMPTS}번까지입니다. 제한하지 않으려면 비워 두세요.",
+            )
+        if not timedelta() <= self.cooldown <= LONGEST_COOLDOWN:
+            raise Invalid(
+                "The wait between attempts must be between 0 minutes and 7 days. Choose one in between.",
+                "제출 사이의 대기 시간은 0분부터 7일까지입니다. 그 사이의 값을 고르세요.",
+            )
+
+
+def policy_of(assignment: Assignment) -> Policy:
+    """What holds for `assignment`."""
+    return Policy(
+        due_at=assignment.due_at,
+        attempt_limit=assignment.attempt_limit,
+        cooldown=timedelta(seconds=assignment.cooldown_seconds),
+        counting=assignment.counting,
+        late=LateRule(
+            grace=timedelta(seconds=assignment.grace_seconds),
+            days=assignment.accept_days_late,
+            percent_per_day=assignment.late_percent_per_day,
+            most_percent=assignment.late_most_percent,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """What decides how late work for one assignment is: its policy, the students' extensions, the cohort's zone."""
+
+    policy: Policy
+    extensions: Mapping[str, datetime]
+    zone: str
+
+    def due_for(self, username: str) -> datetime | None:
+        """The deadline that holds for this student; None where there is none. An extension never shortens it."""
+        due_at = self.policy.due_at
+        return due_at if due_at is None else max(due_at, self.extensions.get(username, due_at))
+
+    def closes_for(self, username: str) -> datetime | None:
+        """The last moment at which this student may hand in; an extension moves it as it moves the deadline."""
+        return closes_at(self.policy.late, self.due_for(username), self.zone)
+
+    def at(self, username: str, when: datetime) -> Lateness:
+        """How late work of this student would be that arrives at `when`."""
+        return lateness(self.policy.late, self.due_for(username), when, self.zone)
+
+    def of(self, attempt: Attempt) -> Lateness:
+        """How late an attempt is: by the deadline that holds now, or the later one under which it was handed in."""
+        due_at = self.due_for(attempt.username)
+        if due_at is None or attempt.due_at is None:
+            return ON_TIME
+        return lateness(self.policy.late, max(due_at, attempt.due_at), attempt.received_at, self.zone)
+
+
+def deadlines(session: Session, assignment: Assignment) -> Deadlines:
+    """What holds now."""
+    rows = session.execute(select(Extension.username, Extension.due_at).where(Extension.assignment_id == assignment.id))
+    extensions = {row.username: row.due_at for row in rows}
+    return Deadlines(policy_of(assignment), extensions, timezone_of(session, assignment.offering_id))
+
+
+def lateness_of(session: Session, attempt_id: int) -> Lateness:
+    """How late one attempt is, by what holds now."""
+    attempt = session.get_one(Attempt, attempt_id)
+    return deadlines(session, attempt.assignment).of(attempt)
+
+
 def due_for(session: Session, assignment: Assignment, username: str) -> datetime | None:
-    """The deadline that holds for this student; None where there is none. An extension never shortens it."""
-    if assignment.due_at is None:
-        return None
-    extended = session.scalar(
-        select(Extension.due_at).where(Extension.assignment_id == assignment.id, Extension.username == username)
-    )
-    return max(assignment.due_at, extended) if extended is not None else assignment.due_at
+    """The deadline that holds for this student; None where there is none."""
+    return deadlines(session, assignment).due_for(username)
 
 
-def grant_extension(
-    session: Session, assignment: Assignment, username: str, due_at: datetime, by: str, now: datetime
-) -> Extension:
-    """Give one active student of the offering a later deadline; granted again, the new one holds."""
-    zone = timezone_of(session, assignment.offering_id)
-    if role_in_offering(session, username, assignment.offering_id) is not Role.STUDENT:
-        raise NotFound(
-            f"{username} is not an active student of this course. Choose a student from the roster.",
-            f"{username}은(는) 이 과목의 학생이 아닙니다. 명단에서 학생을 고르세요.",
-        )
-    if assignment.due_at is None:
-        raise Invalid(
-            f"{assignment.name} has no deadline, so there is nothing to extend.",
-            f"{assignment.name}에는 마감이 없어 연장할 것이 없습니다.",
-        )
-    if due_at <= assignment.due_at or due_at <= now:
-        raise Invalid(
-            f"The new deadline {moment(due_at, zone, 'en')} must lie in the future and after the assignment's own, "
-            f"{moment(assignment.due_at, zone, 'en')}. Choose a later time.",
-            f"새 마감 {moment(due_at, zone, 'ko')}은(는) 지금과 과제의 마감 "
-            f"{moment(assignment.due_at, zone, 'ko')}보다 늦어야 합니다. 더 늦은 시각을 고르세요.",
-        )
-    extension = session.scalar(
-        select(Extension).where(Extension.assignment_id == assignment.id, Extension.username == username)
-    )
-    if extension is None:
-        extension = Extension(assignment_id=assignment.id, username=username)
-        session.add(extension)
-    extension.due_at, extension.granted_by, extension.granted_at = due_at, by, now
-    session.flush()
-    return extension
+@dataclass(frozen=True)
+class Entry:
+    """That a submission may come in: the deadline that it is measured by, and how late it is."""
+
+    due_at: datetime | None
+    lateness: Lateness
 
 
-def require_open(session: Session, assignment: Assignment, username: str, now: datetime) -> datetime | None:
-    """The deadline that holds, when a submission arriving at `now` may come in; else a refusal that says why."""
-    zone = timezone_of(session, assignment.offering_id)
-    due_at = due_for(session, assignment, username)
-    if due_at is not None and now > due_at:
-        raise Forbidden(
-            f"The deadline of {assignment.title_en} was {moment(due_at, zone, 'en')}; it is now "
-            f"{moment(now, zone, 'en')}. Nothing was handed in. Ask your instructor for an extension.",
-            f"{assignment.title_ko}의 마감은 {moment(due_at, zone, 'ko')}이었고 지금은 "
-            f"{moment(now, zone, 'ko')}입니다. 제출되지 않았습니다. 강사에게 연장을 요청하세요.",
-        )
+def require_open(session: Session, assignment: Assignment, username: str, now: datetime) -> Entry:
+    """How a submission that arrives at `now` comes in; else a refusal that says why."""
+    holding = deadlines(session, assignment)
+    _require_in_time(assignment, holding, username, now)
     used, last = attempts_used(session, assignment, username)
     limit = assignment.attempt_limit
     if limit is not None and used >= limit:
@@ -90,16 +141,37 @@ def require_open(session: Session, assignment: Assignment, username: str, now: d
             f"{assignment.title_ko}의 제출 기회 {limit}번을 모두 썼습니다. 제출되지 않았으며 "
             "이전 제출은 그대로 있습니다.",
         )
-    pause = timedelta(seconds=assignment.cooldown_seconds)
+    pause = holding.policy.cooldown
     # Without a cool-down, submissions that arrive together may be written in either order.
     if pause and last is not None and (again := last + pause) > now:
         raise TooSoon(
-            f"The next attempt at {assignment.title_en} is possible from {moment(again, zone, 'en', seconds=True)}. "
-            "Nothing was handed in; try again then.",
-            f"{assignment.title_ko}의 다음 제출은 {moment(again, zone, 'ko', seconds=True)}부터 가능합니다. "
+            f"The next attempt at {assignment.title_en} is possible from "
+            f"{moment(again, holding.zone, 'en', seconds=True)}. Nothing was handed in; try again then.",
+            f"{assignment.title_ko}의 다음 제출은 {moment(again, holding.zone, 'ko', seconds=True)}부터 가능합니다. "
             "제출되지 않았으니 그때 다시 시도하세요.",
         )
-    return due_at
+    return Entry(holding.due_for(username), holding.at(username, now))
+
+
+def _require_in_time(assignment: Assignment, holding: Deadlines, username: str, now: datetime) -> None:
+    due_at, end, zone = holding.due_for(username), holding.closes_for(username), holding.zone
+    if due_at is None or end is None or now <= end:
+        return
+    if holding.policy.late.days:
+        raise Forbidden(
+            f"The deadline of {assignment.title_en} was {moment(due_at, zone, 'en')}, and late work was accepted until "
+            f"{moment(end, zone, 'en')}; it is now {moment(now, zone, 'en')}. Nothing was handed in. "
+            "Ask your instructor for an extension.",
+            f"{assignment.title_ko}의 마감은 {moment(due_at, zone, 'ko')}이었고 지각 제출은 "
+            f"{moment(end, zone, 'ko')}까지 받았습니다. 지금은 {moment(now, zone, 'ko')}입니다. "
+            "제출되지 않았습니다. 강사에게 연장을 요청하세요.",
+        )
+    raise Forbidden(
+        f"The deadline of {assignment.title_en} was {moment(due_at, zone, 'en')}; it is now "
+        f"{moment(now, zone, 'en')}. Nothing was handed in. Ask your instructor for an extension.",
+        f"{assignment.title_ko}의 마감은 {moment(due_at, zone, 'ko')}이었고 지금은 "
+        f"{moment(now, zone, 'ko')}입니다. 제출되지 않았습니다. 강사에게 연장을 요청하세요.",
+    )
 
 
 def attempts_used(session: Session, assignment: Assignment, username: str) -> tuple[int, datetime | None]:

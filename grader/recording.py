@@ -12,10 +12,13 @@ from pathlib import Path
 
 from cohorts.database import Database
 from grader import gradebook, jobs
-from grader.counting import Standing, choose, enqueue_if_overtaken, standings_of
+from grader.counting import enqueue_if_overtaken, rule_on
 from grader.course_folder import place_marking, placed_attempt
 from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
 from grader.jobs import ClaimLost, Ended, Job
+from grader.models import Attempt
+from grader.phases import PhaseClock
+from grader.policies import lateness_of
 from grader.results import MarkingResult
 from grader.source import SourceAssignment, read_gradebook
 from grader.storage import Storage
@@ -32,6 +35,8 @@ def record_marking(
     source: SourceAssignment,
     submission: Path,
     result: MarkingResult,
+    *,
+    phases: PhaseClock | None = None,
 ) -> None:
     """Store `result` where it counts: the gradebook where this attempt stands in it, feedback in any case.
 
@@ -41,10 +46,8 @@ def record_marking(
         if not jobs.still_held(database, job):
             raise ClaimLost(f"marking {job.marking_id} is no longer held")
         with database.read() as session:
-            standings = standings_of(session, job.assignment_id, job.username)
-        mine = Standing(job.attempt_id, job.number, result.score)
-        counting = choose(standings, mine, job.counting)
-        if counting == job.attempt_id:
+            ruling = rule_on(session, job.attempt_id, result.score, result.max_score)
+        if ruling.counts == job.attempt_id:
             place_marking(
                 offering,
                 job.assignment,
@@ -55,10 +58,15 @@ def record_marking(
                 result=result,
             )
             grades = gradebook.write_marking(
-                gradebook.gradebook_url(offering), job.assignment, job.username, job.received_at, result
+                gradebook.gradebook_url(offering),
+                job.assignment,
+                job.username,
+                job.received_at,
+                result,
+                ruling.percent,
             )
         else:
-            grades = own_grades(result)
+            grades = own_grades(result, ruling.percent)
         bundle = build_bundle(pages_of_marking(source, result, grades))
         ended = Ended(
             score=result.score,
@@ -68,6 +76,7 @@ def record_marking(
             tests=[test.to_dict() for test in result.tests],
             findings=[finding.to_dict() for finding in result.findings],
             log=result.log or None,
+            phases=phases.told() if phases else None,
         )
         now = clock()
         with database.write() as session:
@@ -82,17 +91,28 @@ def record_marking(
                 now=now,
             )
             placed = placed_attempt(offering, job.assignment, job.username)
-            enqueue_if_overtaken(session, counting, placed, now)
+            final = rule_on(session, job.attempt_id, result.score, result.max_score, hold=True)
+            enqueue_if_overtaken(session, final.counts, placed, now)
+            if final.percent != ruling.percent:  # an extension or another policy came in between
+                attempt = session.get_one(Attempt, job.attempt_id)
+                (jobs.enqueue_feedback if placed == attempt.id else jobs.enqueue_marking)(session, attempt, now)
 
 
 def renew_feedback(database: Database, storage: Storage, clock: Clock, job: Job, offering: Path) -> None:
-    """Make feedback again from autograded/ and the gradebook, for the attempt that is in them."""
+    """Make feedback again from autograded/ and the gradebook, for the attempt that is in them.
+
+    What lateness takes off is settled first, by the points and policies of now.
+    """
     url = gradebook.gradebook_url(offering)
     with gradebook.offering_lock(offering):
         placed = placed_attempt(offering, job.assignment, job.username)
-        grades = gradebook.read_grades(url, job.assignment, job.username)
+        with database.read() as session:
+            late = lateness_of(session, job.attempt_id)
+        grades = None
+        if placed == job.attempt_id:
+            grades = gradebook.settle_penalty(url, job.assignment, job.username, late.percent)
         now = clock()
-        if placed != job.attempt_id or grades is None:
+        if grades is None:
             with database.write() as session:
                 jobs.finish(session, job, Ended(log="This attempt is not the one in the gradebook."), now)
             return

@@ -1,22 +1,21 @@
 """What students are given: building it from the instructor's source, versions of it, taking it back.
 
-Owns releases. Building runs `nbgrader generate_assignment` in a process of its own that sees none of the campus's
-secrets. Refuses a source that nbgrader refuses, in nbgrader's words, and a release without a notebook.
+Owns releases, and the order of things: the source as it is now is stored, built, checked, and only then put where
+nbgrader and students find it. Refuses what the release check refuses, and a release without a notebook.
 """
 
 from __future__ import annotations
 
 import fcntl
-import os
-import re
-import subprocess
-import sys
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -26,86 +25,201 @@ from cohorts.errors import Invalid
 from grader import archive
 from grader.assignments import ensure_assignment
 from grader.exchange.names import ASSIGNMENT_NAME
-from grader.models import Assignment, Release
+from grader.gradebook_cells import save_cells
+from grader.models import Assignment, Release, ReleaseCheck
+from grader.release_build import Built, build_student_version
+from grader.release_check import OnProgress
+from grader.release_records import Subject, ensure_checked, require_no_marks, require_passed
+from grader.sandbox.base import Sandbox
+from grader.sandbox.detect import best_sandbox
 from grader.storage import Storage
 
-BUILD_SECONDS = 300
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", ".*.lock")
-LOG_ENTRY = re.compile(r"^\[\w+ \| (?=[A-Z]+\])", re.MULTILINE)
-CLOSING_REMARKS = ("There was an error processing", "Please see the")
 
 
 def release_assignment(
-    database: Database, storage: Storage, course_dir: Path, *, offering_id: str, assignment: str, by: str, now: datetime
-) -> Release:
-    """Build, store and publish the assignment called `assignment`: what the instructor's button does."""
-    folder = build_release(course_dir, offering_id, assignment)
-    return publish_folder(
-        database, storage, folder, course_dir, offering_id=offering_id, assignment=assignment, by=by, now=now
-    )
-
-
-def publish_folder(
     database: Database,
     storage: Storage,
-    folder: Path,
     course_dir: Path,
     *,
     offering_id: str,
     assignment: str,
     by: str,
     now: datetime,
+    sandbox: Sandbox | None = None,
+    accept: str | None = None,
+    on_progress: OnProgress = lambda done, of: None,
 ) -> Release:
-    """Store the files of `folder` as the next version of the assignment and hand them out."""
-    require_inside(course_dir, folder)
-    with storage.writer() as bundle:
-        entries = archive.pack_into(folder, bundle, ignore=IGNORED)
-        require_notebooks(entries)
+    """Build, check, store and publish the assignment called `assignment`: what the instructor's button does.
+
+    `accept` is a person's reason to release although marks waver. Raises ReleaseRefused, and then students go on
+    getting what they got before.
+    """
+    with (
+        _place(sandbox) as box,
+        _made(storage, course_dir, offering_id, assignment, box) as made,
+        storage.stage() as bundle,
+    ):
+        require_notebooks(archive.pack_into(made.built.folder, bundle, ignore=IGNORED))
+        record = ensure_checked(
+            database,
+            made.built,
+            made.source,
+            box,
+            Subject(offering_id, assignment, made.source_sha256, bundle.sha256),
+            by=by,
+            now=now,
+            on_progress=on_progress,
+        )
+        require_passed(database, record, accept, by, now)
+        with _alone(course_dir):
+            require_inside(course_dir, course_dir / "gradebook.db")
+            save_cells(course_dir, offering_id, assignment, made.built.notebooks)
+            _install(made.built, course_dir)
+        bundle.keep()
+        with database.write() as session:
+            row = ensure_assignment(session, offering_id, assignment)
+            return publish(session, storage, row, bundle.sha256, bundle.size, made.source_sha256, by, now)
+
+
+def check_assignment(
+    database: Database,
+    storage: Storage,
+    course_dir: Path,
+    *,
+    offering_id: str,
+    assignment: str,
+    by: str,
+    now: datetime,
+    sandbox: Sandbox | None = None,
+    on_progress: OnProgress = lambda done, of: None,
+) -> ReleaseCheck:
+    """Build and check, and release nothing."""
+    with (
+        _place(sandbox) as box,
+        _made(storage, course_dir, offering_id, assignment, box) as made,
+        storage.stage() as bundle,
+    ):
+        require_notebooks(archive.pack_into(made.built.folder, bundle, ignore=IGNORED))
+        subject = Subject(offering_id, assignment, made.source_sha256, bundle.sha256)
+        return ensure_checked(database, made.built, made.source, box, subject, by=by, now=now, on_progress=on_progress)
+
+
+def check_upload(
+    database: Database,
+    storage: Storage,
+    course_dir: Path,
+    bundle: BinaryIO,
+    bundle_sha256: str,
+    *,
+    offering_id: str,
+    assignment: str,
+    by: str,
+    now: datetime,
+    sandbox: Sandbox | None = None,
+) -> str | None:
+    """Check student files that somebody else built, with nbgrader's own commands; the SHA-256 of their source.
+
+    Where the course folder has no source of that name there is nothing to run, so only traces of nbgrader's marks are
+    looked for, and None is returned.
+    """
+    with tempfile.TemporaryDirectory(prefix="bitgoeul-upload-") as folder:
+        given = Path(folder)
+        archive.unpack(bundle, given)
+        if not (course_dir / "source" / assignment).is_dir():
+            require_no_marks(assignment, given)
+            return None
+        with _place(sandbox) as box, _made(storage, course_dir, offering_id, assignment, box) as made:
+            missing = [n.name for n in made.built.notebooks if not (given / f"{n.name}.ipynb").is_file()]
+            if missing:
+                raise Invalid(
+                    f"The release lacks the notebook '{missing[0]}', which the source has. Run `nbgrader "
+                    "generate_assignment` and release again.",
+                    f"원본에 있는 노트북 '{missing[0]}'이(가) 배포할 파일에 없습니다. `nbgrader generate_assignment`를 "
+                    "실행하고 다시 배포하세요.",
+                )
+            built = replace(made.built, folder=given)
+            subject = Subject(offering_id, assignment, made.source_sha256, bundle_sha256)
+            record = ensure_checked(database, built, made.source, box, subject, by=by, now=now)
+            require_passed(database, record, None, by, now)
+            return made.source_sha256
+
+
+def build_release(course_dir: Path, offering_id: str, assignment: str, sandbox: Sandbox | None = None) -> Path:
+    """Make the student version and the gradebook's cells, unchecked; returns `course_dir`/release/`assignment`."""
+    source = require_source(course_dir, assignment)
+    with tempfile.TemporaryDirectory(prefix="bitgoeul-release-") as folder, _place(sandbox) as box:
+        built = build_student_version(course_dir, source, offering_id, assignment, box, Path(folder))
+        with _alone(course_dir):
+            save_cells(course_dir, offering_id, assignment, built.notebooks)
+            return _install(built, course_dir)
+
+
+@contextmanager
+def _place(sandbox: Sandbox | None) -> Iterator[Sandbox]:
+    """`sandbox`, or the best this machine has, for the time of one act."""
+    if sandbox is not None:
+        yield sandbox
+        return
+    made = best_sandbox()
+    try:
+        yield made
+    finally:
+        close = getattr(made, "close", None)
+        if close is not None:
+            close()
+
+
+@dataclass(frozen=True)
+class _Made:
+    built: Built
+    source: Path
+    source_sha256: str
+
+
+@contextmanager
+def _made(storage: Storage, course_dir: Path, offering_id: str, assignment: str, sandbox: Sandbox) -> Iterator[_Made]:
+    """The student version of the source as it is at this moment, and that source, in folders of their own."""
+    require_source(course_dir, assignment)
     source_sha256 = keep_source(storage, course_dir, assignment)
-    with database.write() as session:
-        row = ensure_assignment(session, offering_id, assignment)
-        return publish(session, storage, row, bundle.sha256, bundle.size, source_sha256, by, now)
+    assert source_sha256 is not None  # it is there
+    with tempfile.TemporaryDirectory(prefix="bitgoeul-release-") as folder:
+        source, target = Path(folder, "source"), Path(folder, "release")
+        target.mkdir()
+        with storage.open(source_sha256) as kept:
+            archive.unpack(kept, source)
+        built = build_student_version(course_dir, source, offering_id, assignment, sandbox, target)
+        yield _Made(built, source, source_sha256)
 
 
-def build_release(course_dir: Path, offering_id: str, assignment: str) -> Path:
-    """Make the student version of `course_dir`/source/`assignment`; returns its folder, `course_dir`/release/..."""
-    if not ASSIGNMENT_NAME.fullmatch(assignment) or not (course_dir / "source" / assignment).is_dir():
+def require_source(course_dir: Path, assignment: str) -> Path:
+    """The folder of the assignment's source; Invalid where there is none."""
+    source = course_dir / "source" / assignment
+    if not ASSIGNMENT_NAME.fullmatch(assignment) or not source.is_dir():
         raise Invalid(
             f"There is no source for '{assignment[:80]}'. Put its notebooks into the course's folder source/.",
             f"'{assignment[:80]}'의 원본이 없습니다. 과목 폴더의 source/에 노트북을 넣으세요.",
         )
-    with _alone(course_dir), tempfile.TemporaryDirectory(prefix="bitgoeul-release-") as home:
-        command = [sys.executable, "-m", "nbgrader", "generate_assignment", assignment, "--force"]
-        command += [f"--course-dir={course_dir}", f"--course={offering_id}"]
-        try:
-            done = subprocess.run(
-                command,
-                cwd=home,
-                env=_environment(home),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=BUILD_SECONDS,
-                text=True,
-                errors="replace",
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise Invalid(
-                f"nbgrader did not finish '{assignment}' within {BUILD_SECONDS // 60} minutes. "
-                "Look for a cell that hangs.",
-                f"nbgrader가 {BUILD_SECONDS // 60}분 안에 '{assignment}'을(를) 끝내지 못했습니다. "
-                "멈추는 셀을 찾아보세요.",
-            ) from None
-    folder = course_dir / "release" / assignment
-    if done.returncode != 0 or not folder.is_dir():
-        reason = _reason(done.stdout)
-        raise Invalid(
-            f"nbgrader could not make the student version of '{assignment}': {reason} "
-            "Mend the source and release again.",
-            f"nbgrader가 '{assignment}'의 학생용 파일을 만들지 못했습니다: {reason} 원본을 고치고 다시 배포하세요.",
-        )
-    return folder
+    require_inside(course_dir, source)
+    return source
+
+
+def _install(built: Built, course_dir: Path) -> Path:
+    """Put the student version where nbgrader looks for it; the caller holds `_alone`."""
+    place = course_dir / "release"
+    place.mkdir(exist_ok=True)
+    require_inside(course_dir, place)
+    target = place / built.assignment
+    with tempfile.TemporaryDirectory(prefix=".arriving-", dir=place) as arriving:
+        new, old = Path(arriving, "new"), Path(arriving, "old")
+        shutil.copytree(built.folder, new)
+        new.chmod(0o755)
+        if target.exists() or target.is_symlink():
+            target.rename(old)
+        new.rename(target)
+        if old.is_symlink():
+            old.unlink()
+    return target
 
 
 def publish(
@@ -203,39 +317,3 @@ def _alone(course_dir: Path) -> Iterator[None]:
     with (course_dir / ".release.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _environment(home: str) -> dict[str, str]:
-    """What nbgrader needs and nothing that is secret; no configuration of the person who started the portal."""
-    kept = {name: os.environ[name] for name in ("LANG", "LC_ALL", "TZ") if name in os.environ}
-    return kept | {
-        # nbgrader runs the command `alembic` when it makes a gradebook (nbgrader/api.py, get_alembic_version).
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        "HOME": home,
-        "JUPYTER_CONFIG_DIR": home,
-        "JUPYTER_DATA_DIR": home,
-        "JUPYTER_NO_CONFIG": "1",
-        "IPYTHONDIR": home,
-        "PYTHONWARNINGS": "ignore",
-    }
-
-
-def _reason(log: str) -> str:
-    """What nbgrader's log gives as the reason: its errors, of each traceback the last line, without closing remarks."""
-    told: list[str] = []
-    notebook = ""
-    for entry in LOG_ENTRY.split(log)[1:]:
-        level, _, text = entry.partition("] ")
-        if level == "INFO" and text.startswith("Converting notebook "):
-            notebook = Path(text.strip()).name + ": "
-        if level not in ("ERROR", "CRITICAL") or text.startswith(CLOSING_REMARKS):
-            continue
-        lines = [line.strip() for line in text.splitlines() if line.strip()]
-        if "Traceback (most recent call last):" in lines:
-            lines = [re.sub(r"^[\w.]+: ", "", lines[-1])]
-        message = " ".join(lines)[:300]
-        if message and message.rstrip(".").lower() not in " ".join(told).lower():
-            told.append(message if message.endswith((".", "!", "?")) else message + ".")
-    if not told:
-        told = [line.strip() for line in log.splitlines() if line.strip()][-1:] or ["it gave no reason."]
-    return notebook + " ".join(told)

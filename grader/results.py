@@ -8,6 +8,7 @@ from typing import Any
 
 from courses.model import Text
 from grader.hidden import Hidden
+from grader.strength import Strength
 
 
 class Outcome(StrEnum):
@@ -31,7 +32,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class TestResult:
-    """One graded cell. `points` is None where a person has to decide. `message` is safe to show to the student."""
+    """One graded cell. `points` is None where a person has to decide. `message` is safe to show to the student.
+
+    `strength` tells how a test was judged, None for what is no test.
+    """
 
     __test__ = False  # pytest would take the name for a test class
 
@@ -41,11 +45,13 @@ class TestResult:
     max_points: float
     outcome: Outcome
     message: Text | None = None
+    strength: Strength | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "notebook": self.notebook,
             "name": self.name,
+            "strength": self.strength.value if self.strength else None,
             "points": self.points,
             "max_points": self.max_points,
             "outcome": self.outcome.value,
@@ -87,8 +93,9 @@ class CellGrade:
 class NotebookResult:
     """One notebook of a marking.
 
-    `executed` is the sanitized notebook with its new outputs, None when there was nothing to run. `missing` tells that
-    the student handed in no readable notebook of this name, which nbgrader scores with zero.
+    `executed` is the sanitized notebook with its new outputs, None when there was nothing to run; `shown` is what its
+    student may see of it. `missing` tells that no readable notebook of this name was handed in, which nbgrader scores
+    with zero.
     `comments` maps solution and task cells to nbgrader's automatic comment.
     """
 
@@ -102,6 +109,7 @@ class NotebookResult:
     missing: bool = False
     problem: Text | None = None
     log: str = ""
+    shown: Any | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 import nh3
@@ -79,7 +80,10 @@ def _allowed(tag: str, name: str, value: str) -> str | None:
 def _markdown(text: str) -> str:
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
-    return sanitize(markdown2html_mistune(text))
+    try:
+        return sanitize(markdown2html_mistune(text))
+    except Exception:  # a picture whose attachment is missing raises, and other texts may; their words still count
+        return f"<pre>{escape(text)}</pre>"
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from courses.model import Text
+from grader.added_cells import add_cells
 from grader.hidden import find_hidden
 from grader.results import Finding, Severity
 from grader.source import SourceCell, SourceNotebook, flags_of, number_of
@@ -25,6 +26,7 @@ MARK_SCHEME = ("BEGIN MARK SCHEME", "END MARK SCHEME")
 def sanitize(nb: Any, source: SourceNotebook) -> list[Finding]:
     """Restore `nb` (from `reading.read_notebook`) in place; returns what was found on the way."""
     findings = list(_restore_kernelspec(nb, source))
+    add_cells(nb, source)
     last = {key: index for index, cell in enumerate(nb.cells) if (key := grade_id(cell)) in source.cells}
     seen: Counter[str] = Counter()
     for index, cell in enumerate(nb.cells):
@@ -41,7 +43,8 @@ def sanitize(nb: Any, source: SourceNotebook) -> list[Finding]:
         findings += _restore_cell(cell, source.cells[key], source)
     findings += _duplicates(seen, source)
     findings += _missing(seen, source)
-    findings += _order([key for key, _ in sorted(last.items(), key=lambda item: item[1]) if key], source)
+    if source.ordered:
+        findings += _order([key for key, _ in sorted(last.items(), key=lambda item: item[1]) if key], source)
     return findings
 
 

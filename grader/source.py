@@ -15,9 +15,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
+
 from cohorts.errors import Invalid, NotFound
 from grader import archive
 from grader.hidden import Hidden, find_hidden
+from grader.strength import CellProfile, read_profile
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,13 @@ class Given:
 
 @dataclass(frozen=True)
 class SourceNotebook:
-    """One notebook of an assignment. `cells` maps grade ids to cells, in their order in the notebook.
+    """One notebook of an assignment. `cells` maps grade ids to cells, in their order in the notebook where it is known.
 
     `earlier` maps grade ids to what students got under them in any release: nothing that was ever given out is an edit.
+    `reference` holds all code cells of the instructor's notebook in order, solutions included, and `plain` those among
+    them that nbgrader knows nothing of; both are empty where only the gradebook is at hand. `profile` says by grade id
+    what the reference solution's run showed of each test (see `grader.strength`). `in_every_release` are the grade ids
+    that no student can have been without; empty where no release is known.
     """
 
     name: str
@@ -88,6 +96,11 @@ class SourceNotebook:
     cells: Mapping[str, SourceCell]
     hidden: Mapping[str, Hidden] = field(default_factory=dict)
     earlier: Mapping[str, frozenset[Given]] = field(default_factory=dict)
+    reference: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    profile: Mapping[str, CellProfile] = field(default_factory=dict)
+    ordered: bool = True
+    in_every_release: frozenset[str] = frozenset()
 
     @property
     def graded(self) -> list[SourceCell]:
@@ -112,26 +125,53 @@ def build_notebook(name: str, kernelspec: Mapping[str, Any], cells: Iterable[Sou
 def read_gradebook(db_url: str, assignment: str, source_folder: Path | None = None) -> SourceAssignment:
     """The assignment as nbgrader's gradebook has it, after `generate_assignment`.
 
-    `source_folder` (source/<assignment>) tells the order of the cells; without it the order they were saved in counts.
+    `source_folder` (source/<assignment>) tells the order of the cells; without it no order is asked for.
     """
-    from nbgrader import api
-    from sqlalchemy import create_engine, select
-    from sqlalchemy.orm import Session
+    with _engine(db_url).connect() as connection:
+        if connection.scalar(text("SELECT id FROM assignment WHERE name = :name"), {"name": assignment}) is None:
+            raise NotFound(
+                f"The gradebook has no assignment called {assignment!r}. Release it first (nbgrader "
+                "generate_assignment).",
+                f"성적부에 과제 {assignment!r}이(가) 없습니다. 먼저 배포하세요(nbgrader generate_assignment).",
+            )
+        kernels = connection.execute(KERNELS, {"name": assignment}).all()
+        rows = connection.execute(CELLS, {"name": assignment}).all()
+    notebooks = (
+        _notebook_of(name, kernel, tuple(row[1:] for row in rows if row[0] == name), source_folder)
+        for name, kernel in kernels
+    )
+    return SourceAssignment(assignment, tuple(notebooks))
 
-    engine = create_engine(db_url)
-    try:
-        with Session(engine) as session:
-            row = session.scalar(select(api.Assignment).where(api.Assignment.name == assignment))
-            if row is None:
-                raise NotFound(
-                    f"The gradebook has no assignment called {assignment!r}. Release it first (nbgrader "
-                    "generate_assignment).",
-                    f"성적부에 과제 {assignment!r}이(가) 없습니다. 먼저 배포하세요(nbgrader generate_assignment).",
-                )
-            notebooks = tuple(_notebook_of(notebook, source_folder) for notebook in row.notebooks)
-    finally:
-        engine.dispose()
-    return SourceAssignment(assignment, notebooks)
+
+KERNELS = text(
+    """
+    SELECT notebook.name, notebook.kernelspec FROM notebook JOIN assignment ON assignment.id = notebook.assignment_id
+    WHERE assignment.name = :name ORDER BY notebook.name
+    """
+)
+CELLS = text(
+    """
+    SELECT notebook.name, source_cell.name, source_cell.cell_type, source_cell.source, source_cell.checksum,
+           source_cell.locked, MAX(grade_cells.max_score), MAX(task_cells.max_score), COUNT(solution_cells.id)
+    FROM source_cell
+    JOIN notebook ON notebook.id = source_cell.notebook_id
+    JOIN assignment ON assignment.id = notebook.assignment_id
+    LEFT JOIN base_cell ON base_cell.notebook_id = notebook.id AND base_cell.name = source_cell.name
+    LEFT JOIN grade_cells ON grade_cells.id = base_cell.id
+    LEFT JOIN task_cells ON task_cells.id = base_cell.id
+    LEFT JOIN solution_cells ON solution_cells.id = base_cell.id
+    WHERE assignment.name = :name
+    GROUP BY notebook.name, source_cell.name, source_cell.cell_type, source_cell.source, source_cell.checksum,
+             source_cell.locked
+    ORDER BY notebook.name, source_cell.name
+    """
+)
+
+
+@lru_cache(maxsize=64)
+def _engine(db_url: str) -> Engine:
+    """An engine that keeps no connection open."""
+    return create_engine(db_url, poolclass=NullPool)
 
 
 def flags_of(meta: Mapping[str, Any]) -> tuple[bool, bool, bool, bool]:
@@ -151,15 +191,42 @@ def number_of(value: Any) -> float | None:
 def with_earlier(source: SourceAssignment, bundles: Iterable[Path]) -> SourceAssignment:
     """`source`, knowing what its cells looked like in the released `bundles` (gzipped tars)."""
     given: dict[str, dict[str, set[Given]]] = {notebook.name: {} for notebook in source.notebooks}
+    always: dict[str, frozenset[str]] = {}
     for bundle in bundles:
+        names: dict[str, set[str]] = {}
         for name, key, cell in _cells_in_bundle(bundle):
             if name in given:
                 given[name].setdefault(key, set()).add(cell)
+                names.setdefault(name, set()).add(key)
+        for name, keys in names.items():
+            always[name] = always.get(name, frozenset(keys)) & keys
     notebooks = (
-        replace(notebook, earlier={key: frozenset(cells) for key, cells in given[notebook.name].items()})
+        replace(
+            notebook,
+            earlier={key: frozenset(cells) for key, cells in given[notebook.name].items()},
+            in_every_release=always.get(notebook.name, frozenset()),
+        )
         for notebook in source.notebooks
     )
     return replace(source, notebooks=tuple(notebooks))
+
+
+def with_profiles(source: SourceAssignment, evidence: Mapping[str, Mapping[str, Any]]) -> SourceAssignment:
+    """`source`, with the profiles that a release check kept, by notebook and grade id."""
+    return replace(
+        source,
+        notebooks=tuple(
+            replace(
+                notebook,
+                profile={
+                    name: read_profile(raw)
+                    for name, raw in evidence.get(notebook.name, {}).items()
+                    if name in notebook.cells
+                },
+            )
+            for notebook in source.notebooks
+        ),
+    )
 
 
 @lru_cache(maxsize=64)
@@ -178,36 +245,77 @@ def _cells_in_bundle(bundle: Path) -> tuple[tuple[str, str, Given], ...]:
     return tuple(found)
 
 
-def _notebook_of(row: Any, source_folder: Path | None) -> SourceNotebook:
-    grade = {cell.name: cell.max_score for cell in row.grade_cells}
-    task = {cell.name: cell.max_score for cell in row.task_cells}
-    solution = {cell.name for cell in row.solution_cells}
+def _notebook_of(
+    name: str, kernelspec: str | None, rows: tuple[tuple[Any, ...], ...], source_folder: Path | None
+) -> SourceNotebook:
+    layout = NO_LAYOUT
+    if source_folder is not None:
+        layout = _layout_at(source_folder / f"{name}.ipynb")
+    return _notebook_from(name, kernelspec or "{}", rows, layout)
+
+
+@lru_cache(maxsize=256)
+def _notebook_from(name: str, kernelspec: str, rows: tuple[tuple[Any, ...], ...], layout: Layout) -> SourceNotebook:
     cells = {
-        cell.name: SourceCell(
-            name=cell.name,
-            cell_type=cell.cell_type,
-            source=cell.source or "",
-            checksum=cell.checksum,
-            locked=bool(cell.locked),
-            grade=cell.name in grade,
-            solution=cell.name in solution,
-            task=cell.name in task,
-            max_score=grade.get(cell.name, task.get(cell.name)),
+        key: SourceCell(
+            name=key,
+            cell_type=cell_type,
+            source=source or "",
+            checksum=checksum,
+            locked=bool(locked),
+            grade=grade is not None,
+            solution=bool(solutions),
+            task=task is not None,
+            max_score=grade if grade is not None else task,
         )
-        for cell in row.source_cells
+        for key, cell_type, source, checksum, locked, grade, task, solutions in rows
     }
-    order = _order_in(source_folder / f"{row.name}.ipynb") if source_folder else []
-    names = [name for name in order if name in cells] + [name for name in cells if name not in order]
-    return build_notebook(row.name, json.loads(row.kernelspec or "{}"), (cells[name] for name in names))
+    names = [key for key in layout.order if key in cells] + [key for key in cells if key not in layout.order]
+    found = build_notebook(name, json.loads(kernelspec), (cells[key] for key in names))
+    return replace(found, reference=layout.reference, plain=layout.plain, ordered=bool(layout.order))
 
 
-def _order_in(path: Path) -> list[str]:
+def with_layout(notebook: SourceNotebook, path: Path) -> SourceNotebook:
+    """`notebook`, with what the instructor's own notebook at `path` tells beyond the gradebook's cells."""
+    layout = _layout_at(path)
+    return replace(notebook, reference=layout.reference, plain=layout.plain)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What only the instructor's notebook itself tells: the order of its cells, and its code with solutions."""
+
+    order: tuple[str, ...]
+    reference: tuple[str, ...]
+    plain: tuple[str, ...]
+
+
+NO_LAYOUT = Layout((), (), ())
+
+
+def _layout_at(path: Path) -> Layout:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        metas = [cell.get("metadata", {}).get("nbgrader", {}) for cell in raw["cells"]]
-        return [meta["grade_id"] for meta in metas if isinstance(meta.get("grade_id"), str)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+        status = path.stat()
+        return _layout_of(path, status.st_mtime_ns, status.st_size, status.st_ino)
+    except (OSError, Invalid):
+        return NO_LAYOUT
+
+
+@lru_cache(maxsize=256)
+def _layout_of(path: Path, _changed: int, _size: int, _inode: int) -> Layout:
+    """The layout of the notebook at `path`, read again when the file has changed."""
+    return layout_of(read_any_notebook(path))
+
+
+def layout_of(nb: Any) -> Layout:
+    """The layout of an instructor's notebook (nbformat 4)."""
+    metas = [cell.metadata.get("nbgrader", {}) for cell in nb.cells]
+    code = [(cell.source, meta) for cell, meta in zip(nb.cells, metas, strict=True) if cell.cell_type == "code"]
+    return Layout(
+        order=tuple(meta["grade_id"] for meta in metas if isinstance(meta.get("grade_id"), str)),
+        reference=tuple(source for source, _ in code),
+        plain=tuple(source for source, meta in code if source.strip() and not any(flags_of(meta))),
+    )
 
 
 def read_source_notebook(path: Path) -> SourceNotebook:
@@ -217,6 +325,7 @@ def read_source_notebook(path: Path) -> SourceNotebook:
     from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions, ComputeChecksums, LockCells
 
     nb = read_any_notebook(path)
+    layout = layout_of(nb)
     if any("AUTOTEST" in cell.source for cell in nb.cells if cell.cell_type == "code"):
         raise Invalid(
             f"{path.name} uses nbgrader's AUTOTEST; its tests have to be made first. Run `nbgrader "
@@ -254,7 +363,8 @@ def read_source_notebook(path: Path) -> SourceNotebook:
                 max_score=float(meta["points"]) if graded else None,
             )
         )
-    return build_notebook(path.stem, nb.metadata.get("kernelspec", {}), cells)
+    found = build_notebook(path.stem, nb.metadata.get("kernelspec", {}), cells)
+    return replace(found, reference=layout.reference, plain=layout.plain)
 
 
 def read_any_notebook(path: Path) -> Any:

@@ -6,7 +6,10 @@ does for nbgrader, `c.Execute.timeout` among it.
 
 from __future__ import annotations
 
+import random
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,13 @@ from traitlets import Any as AnyTrait
 from traitlets import Float
 
 from grader.marking import put_outputs
-from grader.sandbox.base import Limits, SandboxJob
+from grader.release_evidence import evidence_of
+from grader.running import Run
+from grader.sandbox.base import Limits
+from grader.sandbox.execution import reason_for
 from grader.sanitize import SKIP_TAG
+from grader.source import SourceNotebook, read_gradebook
+from grader.strength import CellProfile
 
 DEFAULT_WALL = 600.0
 
@@ -38,10 +46,14 @@ class SandboxedExecute(Execute):  # type: ignore[misc]
                 cell.metadata["tags"] = [tag for tag in cell.metadata["tags"] if tag != SKIP_TAG]
         limits = Limits(wall=self.wall, cell=float(self.timeout) if self.timeout else None)
         folder = Path(resources["metadata"]["path"])
-        run = self.parent.parent.sandbox.run(SandboxJob(notebook=nb, files=folder, limits=limits))
-        put_outputs(nb, run)
-        if run.reason is not None:
-            self.log.warning("%s %s", run.reason.ko, run.reason.en)
+        converter = self.parent.parent
+        source, given = converter.trusted(resources["nbgrader"], limits)
+        ran = Run.of(nb, source, converter.sandbox, limits, folder, given).for_marks(random.SystemRandom())
+        reason = reason_for(ran.ending, limits)
+        put_outputs(nb, ran, reason)
+        for text in (reason, *(finding.text for finding in ran.findings)):
+            if text is not None:
+                self.log.warning("%s %s", text.ko, text.en)
         return nb, resources
 
 
@@ -49,6 +61,25 @@ class SandboxedAutograde(Autograde):  # type: ignore[misc]
     """nbgrader's Autograde converter, running students' code in `sandbox`."""
 
     sandbox = AnyTrait(help="Where students' code runs (a grader.sandbox.base.Sandbox).")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.profiles: dict[str, Mapping[str, CellProfile]] = {}
+
+    def trusted(self, resources: Mapping[str, Any], limits: Limits) -> tuple[SourceNotebook, Path | None]:
+        """The notebook as the gradebook has it, with what its reference solution shows, and the assignment's own files.
+
+        `resources` are nbgrader's about the submission. The reference is run once for each notebook.
+        """
+        folder = Path(self.coursedir.format_path(self.coursedir.source_directory, ".", resources["assignment"]))
+        given = folder if folder.is_dir() else None
+        assignment = read_gradebook(resources["db_url"], resources["assignment"], given)
+        (source,) = (notebook for notebook in assignment.notebooks if notebook.name == resources["notebook"])
+        path = folder / f"{source.name}.ipynb"
+        if source.name not in self.profiles:
+            known = evidence_of(source, path, self.sandbox, limits, folder) if path.exists() else {}
+            self.profiles[source.name] = known
+        return replace(source, profile=self.profiles[source.name]), given
 
     def _init_preprocessors(self) -> None:
         super()._init_preprocessors()

@@ -19,8 +19,9 @@ from cohorts.database import Database
 from cohorts.errors import Conflict, Forbidden, Invalid, NotFound
 from cohorts.models import Person, Role
 from grader.assignments import find_assignment, unknown_assignment
+from grader.doorbell import Bell, ring
 from grader.models import Assignment, Attempt, Marking, MarkingKind, MarkingState
-from grader.policies import require_open
+from grader.policies import Entry, require_open
 from grader.releases import current_release
 from grader.storage import SHA256, Staged, Storage
 
@@ -42,16 +43,18 @@ class Receipt:
     received_at: datetime
     due_at: datetime | None
     late: bool
+    days_late: int = 0
+    penalty_percent: float = 0.0
     repeated: bool = False
 
 
 @dataclass(frozen=True)
 class Admission:
-    """A submission that may come in: to which assignment, against which released bundle, by which deadline."""
+    """A submission that may come in: to which assignment, against which released bundle, how late."""
 
     assignment_id: int
     release_sha256: str
-    due_at: datetime | None
+    entry: Entry
 
 
 def admit(
@@ -195,13 +198,16 @@ def _write(
         sha256=sha256,
         size=size,
         received_at=now,
-        due_at=admitted.due_at,
-        late=admitted.due_at is not None and now > admitted.due_at,
+        due_at=admitted.entry.due_at,
+        late=admitted.entry.lateness.late,
+        days_late=admitted.entry.lateness.days,
+        penalty_percent=admitted.entry.lateness.percent,
     )
     session.add(attempt)
     session.flush()
     session.add(Marking(attempt_id=attempt.id, kind=MarkingKind.MARK, state=MarkingState.QUEUED, queued_at=now))
     session.flush()
+    ring(session, Bell.WORK)
     return attempt
 
 
@@ -233,5 +239,7 @@ def _receipt(attempt: Attempt, assignment: Assignment, *, repeated: bool = False
         received_at=attempt.received_at,
         due_at=attempt.due_at,
         late=attempt.late,
+        days_late=attempt.days_late,
+        penalty_percent=attempt.penalty_percent,
         repeated=repeated,
     )

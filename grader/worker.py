@@ -1,36 +1,46 @@
-"""The worker: takes markings from the database and carries them through, until told to stop.
+"""The worker: takes markings from the database and carries them through, several at once, until told to stop.
 
 Owns one job's life: claim, heartbeat, marking, and what becomes of it when something goes wrong. A job that breaks
-something is logged and given back, never fatal; how a marking becomes durable is `recording`'s.
+something is logged and given back, never fatal. Who is next is `queueing`'s to say, how a marking becomes durable is
+`recording`'s.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cohorts.database import Database
-from grader import archive, gradebook, jobs
+from grader import archive, contention, gradebook, jobs, presence, queueing, regrade_marking
+from grader.capacity import Places
 from grader.course_folder import overlay_source
+from grader.doorbell import Bell, Doorbell
 from grader.jobs import CLAIM_SECONDS, ClaimLost, Job
 from grader.marking import mark
 from grader.models import Attempt, MarkingKind
+from grader.phases import Phase, PhaseClock
 from grader.recording import record_marking, renew_feedback
+from grader.release_records import evidence_for
+from grader.results import MarkingResult
 from grader.sandbox.base import Cancelled, Limits, Sandbox
-from grader.source import SourceAssignment, read_gradebook, with_earlier
+from grader.source import SourceAssignment, read_gradebook, with_earlier, with_profiles
 from grader.storage import Storage
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.25
+#: how long to wait at the doorbell before looking again whether there is work
+LOOK_EVERY = 0.5
+AFTER_FAILURE = 1.25
 SWEEP_EVERY = timedelta(days=1)
 
 
@@ -40,7 +50,10 @@ def now_utc() -> datetime:
 
 
 class Worker:
-    """One worker: claims, marks, stores. `expiry` is how long it may be silent before its job is given to another."""
+    """One worker: claims, marks, stores. `expiry` is how long it may be silent before its job is given to another.
+
+    It takes up to `places` jobs at once, each in a thread of its own; with one, in the caller's.
+    """
 
     def __init__(
         self,
@@ -50,6 +63,7 @@ class Worker:
         sandbox: Sandbox,
         *,
         name: str | None = None,
+        places: int = 1,
         expiry: float = CLAIM_SECONDS,
         stop: threading.Event | None = None,
         clock: Callable[[], datetime] = now_utc,
@@ -58,42 +72,89 @@ class Worker:
         self.storage = storage
         self.offerings = offerings
         self.sandbox = sandbox
-        self.name = name or f"{socket.gethostname()}-{os.getpid()}"
+        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.places = Places(places)
         self.expiry = expiry
         self.stop = stop or threading.Event()
         self.clock = clock
 
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until nothing waits; returns how many jobs were taken."""
+        if once:
+            return self._drain()
+        seen = presence.announced(self.database, self.name, self.places.number, self.sandbox.name, self.clock)
+        with seen, Doorbell(self.database, Bell.WORK) as bell, self._threads() as pool:
+            return self._serve(bell, pool)
+
+    def _drain(self) -> int:
+        taken = 0
+        with self._threads() as pool:
+            while not self.stop.is_set():
+                if not self.places.take(LOOK_EVERY):
+                    continue
+                job = queueing.claim(self.database, self.name, self.clock(), self.expiry)
+                if job is not None:
+                    taken += 1
+                    self._hand_over(job, pool)
+                    continue
+                self.places.give_back()
+                if self.places.idle(LOOK_EVERY):  # what runs may ask for more when it ends
+                    break
+        return taken
+
+    def _serve(self, bell: Doorbell, pool: ThreadPoolExecutor | None) -> int:
         taken = 0
         swept: datetime | None = None
         while not self.stop.is_set():
             if swept is None or self.clock() - swept >= SWEEP_EVERY:
                 swept = self.clock()
                 self.storage.sweep(swept)
+            if not self.places.take(LOOK_EVERY):
+                continue
             try:
-                job = jobs.claim(self.database, self.name, self.clock(), self.expiry)
+                job = queueing.claim(self.database, self.name, self.clock(), self.expiry)
             except Exception:
-                if once:
-                    raise
+                self.places.give_back()
                 log.exception("the database can't be asked for work; trying again")
-                self.stop.wait(5 * POLL_SECONDS)
+                self.stop.wait(AFTER_FAILURE)
                 continue
             if job is None:
-                if once:
-                    break
-                self.stop.wait(POLL_SECONDS)
+                self.places.give_back()
+                bell.wait(LOOK_EVERY)
                 continue
             taken += 1
-            self.do(job)
+            self._hand_over(job, pool)
         return taken
+
+    @contextmanager
+    def _threads(self) -> Iterator[ThreadPoolExecutor | None]:
+        if self.places.number == 1:
+            yield None
+            return
+        with ThreadPoolExecutor(self.places.number, thread_name_prefix="job") as pool:
+            yield pool
+
+    def _hand_over(self, job: Job, pool: ThreadPoolExecutor | None) -> None:
+        def work() -> None:
+            try:
+                self.do(job)
+            except Exception:  # the database went away: the claim runs out, and another takes the job
+                log.exception("marking %s is left to another worker", job.marking_id)
+            finally:
+                self.places.give_back()
+
+        if pool is None:
+            work()
+        else:
+            pool.submit(work)
 
     def do(self, job: Job) -> None:
         """Carry one claimed job through. Whatever goes wrong is logged and the job given back."""
-        with self._heartbeat(job) as cancel:
+        phases = PhaseClock()
+        with self._heartbeat(job, phases) as cancel:
             try:
-                if job.kind is MarkingKind.MARK:
-                    self._mark(job, cancel)
+                if job.kind is not MarkingKind.FEEDBACK:
+                    self._mark(job, phases, cancel)
                 else:
                     renew_feedback(self.database, self.storage, self.clock, job, self.offerings / job.offering_id)
                 log.info(
@@ -110,23 +171,29 @@ class Worker:
                 jobs.fail(self.database, job, text, self.clock())
 
     @contextmanager
-    def _heartbeat(self, job: Job) -> Iterator[threading.Event]:
-        """Keep the claim alive meanwhile; the event is set when it was lost, or the worker is to stop."""
+    def _heartbeat(self, job: Job, phases: PhaseClock) -> Iterator[threading.Event]:
+        """Keep the claim alive meanwhile; the event is set when it was lost, or the worker is to stop.
+
+        A job that lasts for seconds has its phase written down whenever that is another one.
+        """
         cancel = threading.Event()
         over = threading.Event()
 
         def beat() -> None:
             step = min(1.0, self.expiry / 6)
             waited = 0.0
+            written: Phase | None = None
             while not over.wait(step):
                 waited += step
                 if self.stop.is_set():
                     cancel.set()
-                if waited >= self.expiry / 3:
+                phase = phases.current
+                if waited >= self.expiry / 3 or phase is not written:
                     waited = 0.0
                     try:
-                        if not jobs.heartbeat(self.database, job, self.clock()):
+                        if not jobs.heartbeat(self.database, job, self.clock(), phase):
                             cancel.set()
+                        written = phase
                     except Exception:
                         log.exception("no heartbeat for marking %s", job.marking_id)
 
@@ -138,30 +205,74 @@ class Worker:
             over.set()
             thread.join()
 
-    def _mark(self, job: Job, cancel: threading.Event) -> None:
+    def _mark(self, job: Job, phases: PhaseClock, cancel: threading.Event) -> None:
+        phases.enter(Phase.READING)
         offering = self.offerings / job.offering_id
-        source = self._source(job, offering)
+        regrade = regrade_marking.course_of(self.database, self.storage, job)
+        source = self._source(job, offering) if regrade is None else self._knowing(job, regrade.source)
         with tempfile.TemporaryDirectory(prefix="bitgoeul-attempt-") as folder:
-            submission, files = Path(folder) / "submission", Path(folder) / "files"
+            submission, files, given = (Path(folder) / name for name in ("submission", "files", "given"))
+            given.mkdir()
             for target in (submission, files):
                 target.mkdir()
                 with self.storage.open(job.sha256) as bundle:
                     archive.unpack(bundle, target)
-            overlay_source(offering, job.assignment, files)
+            for target in (files, given):
+                overlay_source(offering if regrade is None else regrade.folder, job.assignment, target)
             limits = Limits(wall=float(job.time_limit_seconds), cell=min(30.0, float(job.time_limit_seconds)))
-            result = mark(source, submission, self.sandbox, limits, files=files, cancel=cancel)
-            record_marking(self.database, self.storage, self.clock, job, offering, source, submission, result)
+
+            def run() -> MarkingResult:
+                return mark(
+                    source,
+                    submission,
+                    self.sandbox,
+                    limits,
+                    files=files,
+                    given=given,
+                    cancel=cancel,
+                    on_phase=phases.enter,
+                )
+
+            result = self._run(job, run, cancel)
+            phases.enter(Phase.STORING)
+            if regrade is not None:
+                regrade_marking.store_result(self.database, self.storage, self.clock, job, result, phases)
+                return
+            record_marking(
+                self.database, self.storage, self.clock, job, offering, source, submission, result, phases=phases
+            )
+
+    def _run(self, job: Job, run: Callable[[], MarkingResult], cancel: threading.Event) -> MarkingResult:
+        """Run it; once more and alone if it ran out of time while it got too little of this machine."""
+        conditions = contention.watch()
+        result = run()
+        if not contention.deserves_another_try(contention.timed_out(result), conditions()):
+            return result
+        log.warning("marking %s ran out of time on a busy machine: once more, alone", job.marking_id)
+        with self.places.alone(cancel):
+            return run()
 
     def _source(self, job: Job, offering: Path) -> SourceAssignment:
-        """The trusted side, with what earlier releases looked like: who fetched one of those did nothing wrong."""
+        """The trusted side as the offering's gradebook has it."""
         with gradebook.offering_lock(offering):
             source = read_gradebook(
                 gradebook.gradebook_url(offering), job.assignment, offering / "source" / job.assignment
             )
+        return self._knowing(job, source)
+
+    def _knowing(self, job: Job, source: SourceAssignment) -> SourceAssignment:
+        """`source`, with what earlier releases looked like and what the release check showed of its tests.
+
+        Who fetched an earlier release did nothing wrong.
+        """
         with self.database.read() as session:
             attempt = session.get_one(Attempt, job.attempt_id)
-            bundles = {release.sha256 for release in attempt.assignment.releases}
-        return with_earlier(source, (self.storage.path(bundle) for bundle in bundles))
+            releases = sorted(attempt.assignment.releases, key=lambda release: release.version)
+            bundles = {release.sha256 for release in releases}
+            current = releases[-1].source_sha256 if releases else None
+            evidence = evidence_for(session, current) if current else None
+        known = with_earlier(source, (self.storage.path(bundle) for bundle in bundles))
+        return known if evidence is None else with_profiles(known, evidence)
 
 
 def run_worker(
@@ -174,11 +285,12 @@ def run_worker(
     sandbox: Sandbox | None = None,
     expiry: float = CLAIM_SECONDS,
     name: str | None = None,
+    places: int = 1,
 ) -> int:
     """Mark what students hand in until `stop` is set, or with `once` until nothing waits; returns how many jobs."""
     if sandbox is None:
         from grader.sandbox.detect import best_sandbox
 
         sandbox = best_sandbox()
-    worker = Worker(database, storage, offerings, sandbox, name=name, expiry=expiry, stop=stop)
+    worker = Worker(database, storage, offerings, sandbox, name=name, places=places, expiry=expiry, stop=stop)
     return worker.run(once=once)

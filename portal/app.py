@@ -21,12 +21,17 @@ from cohorts.people import ensure_administrators
 from courses.catalogue import load_catalogue
 from grader.storage import Storage
 from portal.api import cohorts as cohorts_api
-from portal.api import documents, exchange, grading
+from portal.api import documents, exchange, grading, markings, metrics
+from portal.api import policy as policy_api
+from portal.api import regrades as regrades_api
+from portal.api import release_checks as release_checks_api
+from portal.api.metrics import MetricsPage
+from portal.attempt_watch import AttemptWatch
 from portal.context import Campus
 from portal.errors import add_error_handlers, refuse_large
 from portal.hub_sign_in import HubSignIn
 from portal.middleware import BodyLimit, SecurityHeaders
-from portal.pages import admin, feedback, instructor, marks, roster, sign_in, student
+from portal.pages import admin, feedback, instructor, marks, policy, regrade, release_checks, roster, sign_in, student
 from portal.pages.rendering import STATIC, find_htmx
 from portal.rules import check_complete, enforce
 from portal.settings import PortalSettings, SettingsError
@@ -38,11 +43,19 @@ ROUTERS: tuple[APIRouter, ...] = (
     student.router,
     feedback.router,
     instructor.router,
+    release_checks.router,
     marks.router,
+    policy.router,
+    regrade.router,
     admin.router,
     roster.router,
     documents.router,
     grading.router,
+    release_checks_api.router,
+    markings.router,
+    metrics.router,
+    policy_api.router,
+    regrades_api.router,
     exchange.router,
     cohorts_api.router,
 )
@@ -83,6 +96,11 @@ def check_settings(settings: PortalSettings) -> None:
                 f"BITGOEUL_{name.upper()} has {len(getattr(settings, name))} characters; the portal needs at least 32. "
                 "`bitgoeul up` makes one; elsewhere use `openssl rand -hex 32`."
             )
+    if settings.metrics_token and len(settings.metrics_token) < 32:
+        raise SettingsError(
+            f"BITGOEUL_METRICS_TOKEN has {len(settings.metrics_token)} characters; it needs at least 32. "
+            "Make one with `openssl rand -hex 32`, or leave it out: then nobody reads the metrics."
+        )
     if settings.production and not settings.public_url.startswith("https:"):
         raise SettingsError(
             f"BITGOEUL_PUBLIC_URL is {settings.public_url}; in production it must start with https:, "
@@ -124,10 +142,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         daemon=True,  # a hub that doesn't answer must not keep the portal from stopping
     )
     syncing.start()
+    watch = app.state.attempt_watch = AttemptWatch(here.database)
+    app.state.metrics_page = MetricsPage()
+    watch.start()
     try:
         yield
     finally:
         here.closing.set()
+        await run_in_threadpool(watch.close)
         here.wake_sync.set()
         await run_in_threadpool(syncing.join, SYNC_PATIENCE)
         await here.sign_in.close()

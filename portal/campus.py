@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from cohorts.cohorts import create_cohort
 from cohorts.database import Database
+from cohorts.errors import CampusError
 from cohorts.models import Cohort
 from courses.model import Catalogue, Course
 from grader import releases
 from grader.assignments import ensure_assignments, find_assignment
-from grader.models import Release
+from grader.models import Release, ReleaseCheck
+from grader.sandbox.base import Sandbox, SandboxUnavailable
+from grader.sandbox.detect import best_sandbox
 from grader.storage import Storage
 from portal.settings import PortalSettings
 
@@ -94,14 +99,63 @@ def ensure_source(folder: Path, course: Course) -> list[str]:
     return copied
 
 
-def release_assignment(campus: House, offering_id: str, assignment: str, by: str, now: datetime) -> Release:
-    """Make the student version from the offering's source and hand it out as the next version.
+def release_assignment(
+    campus: House, offering_id: str, assignment: str, by: str, now: datetime, accept: str | None = None
+) -> Release:
+    """Make the student version from the offering's source, check it, and hand it out as the next version.
 
-    Raises NotFound for an unknown assignment, Invalid when no student version can be made of the source.
+    `accept` is a reason to release although marks waver. Raises NotFound for an unknown assignment, Invalid when no
+    student version can be made of the source, ReleaseRefused when the release check stands in the way.
     """
     with campus.database.read() as session:
         find_assignment(session, offering_id, assignment)
-    course_dir = campus.settings.offerings / offering_id
-    return releases.release_assignment(
-        campus.database, campus.storage, course_dir, offering_id=offering_id, assignment=assignment, by=by, now=now
-    )
+    with instructors_sandbox(campus.settings) as sandbox:
+        return releases.release_assignment(
+            campus.database,
+            campus.storage,
+            campus.settings.offerings / offering_id,
+            offering_id=offering_id,
+            assignment=assignment,
+            by=by,
+            now=now,
+            sandbox=sandbox,
+            accept=accept,
+        )
+
+
+def check_release(campus: House, offering_id: str, assignment: str, by: str, now: datetime) -> ReleaseCheck:
+    """What the release check says of the source as it is now; nothing is released."""
+    with campus.database.read() as session:
+        find_assignment(session, offering_id, assignment)
+    with instructors_sandbox(campus.settings) as sandbox:
+        return releases.check_assignment(
+            campus.database,
+            campus.storage,
+            campus.settings.offerings / offering_id,
+            offering_id=offering_id,
+            assignment=assignment,
+            by=by,
+            now=now,
+            sandbox=sandbox,
+        )
+
+
+class NoSandbox(CampusError):
+    """This machine, as it is set up, can run no instructor's code safely."""
+
+    status = 503
+
+
+@contextmanager
+def instructors_sandbox(settings: PortalSettings) -> Iterator[Sandbox]:
+    """Where instructors' notebooks and configuration run: they are code, and the portal holds every secret."""
+    try:
+        sandbox = best_sandbox(production=settings.production, hidden=[settings.data])
+    except SandboxUnavailable as error:
+        raise NoSandbox(error.message, error.korean) from error
+    try:
+        yield sandbox
+    finally:
+        close = getattr(sandbox, "close", None)
+        if close is not None:
+            close()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from grader.capacity import machine_places
 from portal.secrets_file import ensure_secrets
 from portal.settings import CONTENT, PREFIX, SettingsError
 from portal.supervisor import Program
@@ -150,10 +151,11 @@ def build_programs(environment: Mapping[str, str], folder: Path, addresses: Addr
         folder=folder,
         ready=lambda: _lets_people_in(f"http://127.0.0.1:{addresses.portal}/services/portal/api/health"),
     )
+    jobs = environment.get(PREFIX + "WORKER_JOBS") or str(machine_places(workers))
     graders = [
         Program(
             name=f"grader-{number}" if workers > 1 else "grader",
-            command=(sys.executable, "-m", "portal.cli", "worker", "--data", str(folder)),
+            command=(sys.executable, "-m", "portal.cli", "worker", "--data", str(folder), "--jobs", jobs),
             environment={name: value for name, value in quiet.items() if not _is_secret(name)},
             folder=folder,
         )

@@ -12,6 +12,7 @@ COMMANDS = {
     "doctor": ("portal.commands.doctor", "Say what this machine has, what is missing, and what to do."),
     "cohort": ("portal.commands.cohort", "Open, list and show cohorts."),
     "roster": ("portal.commands.roster", "Preview and apply a cohort's roster from a CSV file."),
+    "check": ("portal.commands.check", "Check an assignment as a release would, before it is released."),
     "grade": ("portal.commands.grade", "Mark one notebook on its own."),
     "autograde": ("portal.commands.autograde", "Drop-in for `nbgrader autograde` in any course folder."),
     "worker": ("portal.commands.worker", "Mark what students hand in, until stopped."),

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from cohorts.errors import CampusError, Invalid, TooLarge
+from grader.release_report import ReleaseRefused
 from portal.context import campus
 from portal.identity import SignInNeeded
 from portal.middleware import HEADERS
@@ -99,7 +100,10 @@ def answer(request: Request, error: CampusError) -> Response:
     """The answer that tells `error`: JSON below /api, else a page; somebody unknown is sent to sign in."""
     if wants_json(request):
         headers = {"WWW-Authenticate": "token"} if error.status == 401 else None
-        return JSONResponse({"error": error.message, "error_ko": error.korean}, error.status, headers)
+        told: dict[str, object] = {"error": error.message, "error_ko": error.korean}
+        if isinstance(error, ReleaseRefused):
+            told["report"] = error.report.to_dict()
+        return JSONResponse(told, error.status, headers)
     if isinstance(error, SignInNeeded) and request.method == "GET":
         here = campus(request)
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")

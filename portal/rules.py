@@ -6,6 +6,7 @@ The table is the first of two guards: it answers from the path alone, before a h
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -28,6 +29,7 @@ class Who(StrEnum):
     STAFF = "staff of the offering"
     COHORT = "administrator, or staff of the cohort"
     ADMIN = "administrator"
+    METRICS = "holder of the metrics token"
 
 
 Rules = dict[tuple[str, str], Who]
@@ -48,9 +50,20 @@ PAGES: Rules = {
     ("POST", "/teach/{offering_id}/grading-server"): Who.STAFF,
     ("GET", "/teach/{offering_id}/assignments/{assignment}"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/release"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/assignments/{assignment}/release-check"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/release-check"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/feedback"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/retry"): Who.STAFF,
     ("POST", "/teach/{offering_id}/assignments/{assignment}/extensions"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/assignments/{assignment}/policy"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/policy/preview"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/policy"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/assignments/{assignment}/regrade"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/regrade"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/assignments/{assignment}/regrades/{regrade_id}"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/regrades/{regrade_id}/apply"): Who.STAFF,
+    ("POST", "/teach/{offering_id}/assignments/{assignment}/regrades/{regrade_id}/drop"): Who.STAFF,
+    ("GET", "/teach/{offering_id}/assignments/{assignment}/attempts/{attempt_id}"): Who.STAFF,
     ("GET", "/cohorts"): Who.ADMIN,
     ("POST", "/cohorts"): Who.ADMIN,
     ("GET", "/cohorts/{cohort_id}"): Who.ADMIN,
@@ -73,11 +86,27 @@ GRADING: Rules = {
     ("GET", "/api/offerings/{offering_id}/marks.csv"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/grading-server"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/release"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/release-check"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/release-check"): Who.STAFF,
     ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/submissions"): Who.STAFF,
     ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/progress"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/extensions"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/policy"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/policy/preview"): Who.STAFF,
+    ("PUT", "/api/offerings/{offering_id}/assignments/{assignment}/policy"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/feedback/release"): Who.STAFF,
     ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/marking/retry"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/regrades"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/regrades"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/regrades/{regrade_id}"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/regrades/{regrade_id}/progress"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/regrades/{regrade_id}/apply"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/regrades/{regrade_id}/drop"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/marking/failed"): Who.STAFF,
+    ("POST", "/api/offerings/{offering_id}/assignments/{assignment}/marking/{marking_id}/retry"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/questions"): Who.STAFF,
+    ("GET", "/api/offerings/{offering_id}/assignments/{assignment}/attempts/{attempt_id}/events"): Who.MEMBER,
+    ("GET", "/api/metrics"): Who.METRICS,
 }
 
 # The exchange names the offering `course`, nbgrader's word for it; who may do what within is its own business.
@@ -138,9 +167,23 @@ async def enforce(request: Request) -> None:
         raise Forbidden("Nobody may use this address.", "이 주소는 아무도 사용할 수 없습니다.")
     if who is Who.ANYONE:
         return
+    if who is Who.METRICS:
+        require_metrics_token(request, here.settings.metrics_token)
+        return
     identity = await current_user(request)
     if who is not Who.SIGNED_IN:
         await run_in_threadpool(_require, here, identity, who, request.path_params)
+
+
+def require_metrics_token(request: Request, expected: str) -> None:
+    """Forbidden unless the request carries the metrics token; where none is set, nobody does."""
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    right = kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), expected.encode())
+    if not expected or not right:
+        raise Forbidden(
+            "Metrics are for programs that send 'Authorization: Bearer <BITGOEUL_METRICS_TOKEN>'.",
+            "지표는 'Authorization: Bearer <BITGOEUL_METRICS_TOKEN>' 헤더를 보내는 프로그램만 읽을 수 있습니다.",
+        )
 
 
 def _require(here: Campus, identity: Identity, who: Who, params: dict[str, str]) -> None:

@@ -36,6 +36,7 @@ class PortalSettings:
     locale: str
     timezone: str
     production: bool
+    metrics_token: str = ""
 
     def __repr__(self) -> str:
         return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
@@ -78,4 +79,5 @@ class PortalSettings:
             locale=locale,
             timezone=get("TIMEZONE", "Asia/Seoul"),
             production=get("PRODUCTION") in ("1", "true", "yes"),
+            metrics_token=get("METRICS_TOKEN"),
         )

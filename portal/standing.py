@@ -14,8 +14,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from grader.assignments import assignments_of
+from grader.counting import Standing as Ranking
+from grader.counting import counted, standings_of
+from grader.lateness import ON_TIME, Lateness
 from grader.models import Assignment, Attempt, Counting, Feedback, Marking, MarkingKind, MarkingState, Release
-from grader.policies import due_for
+from grader.policies import Deadlines, deadlines
 from grader.releases import current_release
 from grader.returns import released_feedback
 
@@ -39,23 +42,33 @@ MARKED_STATES = frozenset({State.MARKED, State.MANUAL, State.FEEDBACK})
 
 @dataclass(frozen=True)
 class AttemptStanding:
-    """One attempt, its receipt, and what has become of it. Scores only where feedback is released."""
+    """One attempt, its receipt, and what has become of it. Scores only where feedback is released.
+
+    `lateness` is what holds now, after any extension.
+    """
 
     id: int
     number: int
     received_at: datetime
     sha256: str
     size: int
-    late: bool
+    lateness: Lateness
     state: State
     score: float | None
     max_score: float | None
     has_feedback: bool
 
+    @property
+    def late(self) -> bool:
+        return self.lateness.late
+
 
 @dataclass(frozen=True)
 class Standing:
-    """One assignment as one student has it. `counted` is the attempt that the mark comes from."""
+    """One assignment as one student has it. `counted` is the attempt that the mark comes from.
+
+    Work is taken until `closes_at`; handed in now it would be as late as `late_now` says.
+    """
 
     assignment: Assignment
     release: Release | None
@@ -66,6 +79,8 @@ class Standing:
     counted: AttemptStanding | None
     attempts_left: int | None
     may_submit: bool
+    closes_at: datetime | None = None
+    late_now: Lateness = ON_TIME
 
     @property
     def latest(self) -> AttemptStanding | None:
@@ -80,11 +95,12 @@ def standings(session: Session, offering_id: str, username: str, now: datetime) 
 def standing(session: Session, assignment: Assignment, username: str, now: datetime) -> Standing:
     """The student's standing in `assignment`."""
     release = current_release(session, assignment)
-    due_at = due_for(session, assignment, username)
-    attempts = attempt_standings(session, assignment, username)
+    holding = deadlines(session, assignment)
+    due_at, closes_at = holding.due_for(username), holding.closes_for(username)
+    attempts = attempt_standings(session, assignment, username, holding)
     used = len(attempts)
     left = None if assignment.attempt_limit is None else max(assignment.attempt_limit - used, 0)
-    in_time = due_at is None or now <= due_at
+    in_time = closes_at is None or now <= closes_at
     if attempts:
         state = attempts[-1].state
     elif release is None:
@@ -98,13 +114,19 @@ def standing(session: Session, assignment: Assignment, username: str, now: datet
         extended=due_at != assignment.due_at,
         state=state,
         attempts=attempts,
-        counted=counted_attempt(attempts, assignment.counting),
+        counted=counted_attempt(
+            attempts, assignment.counting, standings_of(session, assignment.id, username) if used > 1 else []
+        ),
         attempts_left=left,
         may_submit=release is not None and in_time and left != 0,
+        closes_at=closes_at,
+        late_now=holding.at(username, now),
     )
 
 
-def attempt_standings(session: Session, assignment: Assignment, username: str) -> tuple[AttemptStanding, ...]:
+def attempt_standings(
+    session: Session, assignment: Assignment, username: str, holding: Deadlines
+) -> tuple[AttemptStanding, ...]:
     """The student's attempts, oldest first."""
     attempts = session.scalars(
         select(Attempt)
@@ -114,17 +136,22 @@ def attempt_standings(session: Session, assignment: Assignment, username: str) -
     ids = [attempt.id for attempt in attempts]
     markings = newest_markings(session, ids)
     feedback = released_feedback(session, ids)
-    return tuple(_attempt(attempt, markings.get(attempt.id), feedback.get(attempt.id)) for attempt in attempts)
+    return tuple(
+        _attempt(attempt, markings.get(attempt.id), feedback.get(attempt.id), holding.of(attempt))
+        for attempt in attempts
+    )
 
 
-def _attempt(attempt: Attempt, marking: Marking | None, feedback: Feedback | None) -> AttemptStanding:
+def _attempt(
+    attempt: Attempt, marking: Marking | None, feedback: Feedback | None, lateness: Lateness
+) -> AttemptStanding:
     return AttemptStanding(
         id=attempt.id,
         number=attempt.number,
         received_at=attempt.received_at,
         sha256=attempt.sha256,
         size=attempt.size,
-        late=attempt.late,
+        lateness=lateness,
         state=state_of(marking, feedback),
         score=feedback.score if feedback else None,
         max_score=feedback.max_score if feedback else None,
@@ -156,14 +183,18 @@ def newest_markings(session: Session, attempt_ids: Sequence[int]) -> dict[int, M
     return {marking.attempt_id: marking for marking in session.scalars(query)}
 
 
-def counted_attempt(attempts: Sequence[AttemptStanding], counting: Counting) -> AttemptStanding | None:
-    """The attempt that counts, as `grader.counting` chooses: the latest marked one, or the best (the newer if equal).
+def counted_attempt(
+    attempts: Sequence[AttemptStanding], counting: Counting, rankings: Sequence[Ranking] = ()
+) -> AttemptStanding | None:
+    """The attempt that counts, as `grader.counting` chooses by `rankings`: the latest marked one, or the best.
 
-    Among the best only what the student may see is compared.
+    Among the best only those whose mark the student may see are compared; before there is one, the newest is shown.
     """
     marked = [attempt for attempt in attempts if attempt.state in MARKED_STATES]
-    if counting is Counting.LATEST:
-        return marked[-1] if marked else None
-    return max(
-        marked, key=lambda attempt: (-1.0 if attempt.score is None else attempt.score, attempt.number), default=None
-    )
+    shown = {attempt.id: attempt for attempt in marked if attempt.has_feedback}
+    best = counted([ranking for ranking in rankings if ranking.attempt_id in shown], Counting.BEST)
+    if counting is Counting.BEST and best is not None:
+        return shown[best.attempt_id]
+    if counting is Counting.BEST and shown:
+        return list(shown.values())[-1]
+    return marked[-1] if marked else None

@@ -5,7 +5,7 @@ Marks themselves come from nbgrader's gradebook (`grader.gradebook`), which form
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +14,12 @@ from sqlalchemy.orm import Session
 
 from cohorts.models import Membership, MembershipState, Offering, Person, Role
 from grader.assignments import assignments_of
-from grader.jobs import Progress, progress, retry
-from grader.models import Assignment, Attempt, Extension, Feedback, Marking, MarkingState, Release
+from grader.counting import counted, marked_attempts
+from grader.failed_jobs import retry_all
+from grader.job_progress import Progress, progress
+from grader.lateness import ON_TIME, Lateness
+from grader.models import Assignment, Attempt, Feedback, Marking, MarkingState, Release
+from grader.policies import deadlines
 from grader.releases import current_release
 from portal.standing import newest_markings
 
@@ -23,8 +27,19 @@ Settled = frozenset[tuple[str, str]]
 
 
 @dataclass(frozen=True)
+class Handed:
+    """One attempt and what has become of it. `counts`: the mark comes from it."""
+
+    attempt: Attempt
+    lateness: Lateness
+    marking: Marking | None
+    feedback: Feedback | None
+    counts: bool
+
+
+@dataclass(frozen=True)
 class Submission:
-    """One student of the offering, and their latest attempt at an assignment if there is one."""
+    """One student of the offering and their latest attempt at an assignment, if any; all of them, newest first."""
 
     username: str
     name: str
@@ -35,6 +50,8 @@ class Submission:
     feedback: Feedback | None
     extended_to: datetime | None
     needs_manual: bool
+    lateness: Lateness = ON_TIME
+    history: tuple[Handed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,16 +103,22 @@ def submissions(session: Session, offering: Offering, assignment: Assignment, se
     ).all()
     counts = Counter(attempt.username for attempt in attempts)
     latest = {attempt.username: attempt for attempt in attempts}
-    ids = [attempt.id for attempt in latest.values()]
+    ids = [attempt.id for attempt in attempts]
     markings = newest_markings(session, ids)
+    holding = deadlines(session, assignment)
+    chosen = {
+        standing.attempt_id
+        for mine in marked_attempts(session, assignment.id).values()
+        if (standing := counted([marked.standing(holding) for marked in mine], assignment.counting)) is not None
+    }
     feedback = {
         row.attempt_id: row
         for row in session.scalars(select(Feedback).where(Feedback.attempt_id.in_(ids)).order_by(Feedback.id))
     }
-    extensions = {
-        row.username: row.due_at
-        for row in session.scalars(select(Extension).where(Extension.assignment_id == assignment.id))
-    }
+    histories: dict[str, list[Handed]] = defaultdict(list)
+    for each in reversed(attempts):
+        made = markings.get(each.id), feedback.get(each.id)
+        histories[each.username].append(Handed(each, holding.of(each), *made, each.id in chosen))
     rows = []
     for person, role, state in students(session, offering):
         active = state is MembershipState.ACTIVE and role is Role.STUDENT
@@ -113,8 +136,10 @@ def submissions(session: Session, offering: Offering, assignment: Assignment, se
                     latest=attempt,
                     marking=marking,
                     feedback=shown,
-                    extended_to=extensions.get(person.username),
+                    extended_to=holding.extensions.get(person.username),
                     needs_manual=waits and (assignment.name, person.username) not in settled,
+                    lateness=holding.of(attempt) if attempt else ON_TIME,
+                    history=tuple(histories[person.username]),
                 )
             )
     return rows
@@ -132,20 +157,8 @@ def students(session: Session, offering: Offering) -> list[tuple[Person, Role, M
 
 
 def retry_failed(session: Session, assignment_id: int, now: datetime) -> int:
-    """Put the failed markings of students' latest attempts back into the queue; returns how many."""
-    attempts = session.scalars(
-        select(Attempt).where(Attempt.assignment_id == assignment_id).order_by(Attempt.number)
-    ).all()
-    latest = {attempt.username: attempt.id for attempt in attempts}
-    failed = [
-        marking
-        for marking in newest_markings(session, list(latest.values())).values()
-        if marking.state is MarkingState.FAILED
-    ]
-    for marking in failed:
-        retry(session, marking, now)
-    session.flush()
-    return len(failed)
+    """Put the assignment's failed markings back into the queue; returns how many."""
+    return retry_all(session, assignment_id, now)
 
 
 def _needs_manual(marking: Marking | None) -> bool:

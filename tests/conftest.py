@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engines import engine_answers
 from ports import free_port
 from postgres_server import running_postgres
 from sqlalchemy import create_engine
@@ -23,6 +24,10 @@ TIERS = {
     "namespaces": (
         lambda: shutil.which("unshare") is not None and os.system("unshare -Ur true 2>/dev/null") == 0,
         "needs user namespaces: sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000",
+    ),
+    "docker": (
+        engine_answers,
+        "needs a container engine: apt-get install docker.io, start dockerd, set DOCKER_HOST, run images/grader/build",
     ),
 }
 

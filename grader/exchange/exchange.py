@@ -86,6 +86,18 @@ class Exchange(ABCExchange):  # type: ignore[misc]
             return self.portal.say("마감 없음", "no deadline", " · ")
         return self.portal.say("마감", "due", " · ") + " " + self.portal.when(texts)
 
+    def late_label(self, item: Mapping[str, Any]) -> str:
+        """` · 2일 늦음, 20 % 감점` for an attempt or receipt that is late, else nothing."""
+        days, percent = item.get("days_late", 0), item.get("penalty_percent", 0)
+        if not days:
+            return ""
+        plural = "" if days == 1 else "s"
+        return self.portal.say(
+            f" · {days}일 늦음" + (f", {percent:g} % 감점" if percent else ""),
+            f" · {days} day{plural} late" + (f", {percent:g} % off" if percent else ""),
+            "",
+        )
+
     def released(self, course_id: str, assignment_id: str) -> dict[str, Any]:
         """What the portal says of a released assignment."""
         listed: list[dict[str, Any]] = self.portal.get("assignments", course_id=course_id)["assignments"]

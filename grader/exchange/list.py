@@ -84,7 +84,11 @@ class ExchangeList(Exchange, ABCExchangeList):  # type: ignore[misc]
         if info["status"] == "fetched":
             line += " (already downloaded)"
         line += f" · {self.due_label(info['due_text'])}"
-        return line + (self.portal.say(" (마감됨)", " (closed)", "") if info["closed"] else "")
+        if info["closed"]:
+            return line + self.portal.say(" (마감됨)", " (closed)", "")
+        if percent := info.get("penalty_percent_now", 0):
+            line += self.portal.say(f" (지금 내면 {percent:g} % 감점)", f" (handed in now: {percent:g} % off)", "")
+        return line
 
     def submitted(self) -> list[Info]:
         """Attempts, grouped as nbgrader groups them: by course, student and assignment."""
@@ -117,7 +121,9 @@ class ExchangeList(Exchange, ABCExchangeList):  # type: ignore[misc]
             "student_id": item["username"],
             "status": "submitted",
             "path": str(folder),
-            "timestamp": label + self.portal.say(f" · {number}번째 제출", f" · attempt {number}", ""),
+            "timestamp": label
+            + self.portal.say(f" · {number}번째 제출", f" · attempt {number}", "")
+            + self.late_label(item),
             "notebooks": [],
             "has_local_feedback": here is not None,
             "has_exchange_feedback": there is not None,

@@ -65,9 +65,5 @@ class ExchangeSubmit(Exchange, ABCExchangeSubmit):  # type: ignore[misc]
         self.receipt = receipt
         self.log.info(f"Submitted as: {self.course_id} {name} {receipt['timestamp']}")
         number, when, digest = receipt["attempt"], self.portal.when(receipt["received_text"]), receipt["sha256"][:12]
-        self.log.info(
-            self.portal.say(
-                f"접수증: {number}번째 제출, {when}, SHA-256 {digest}… · {self.due_label(receipt['due_text'])}",
-                f"Receipt: attempt {number}, {when}, SHA-256 {digest}… · {self.due_label(receipt['due_text'])}",
-            )
-        )
+        rest = f"{when}, SHA-256 {digest}… · {self.due_label(receipt['due_text'])}{self.late_label(receipt)}"
+        self.log.info(self.portal.say(f"접수증: {number}번째 제출, {rest}", f"Receipt: attempt {number}, {rest}"))

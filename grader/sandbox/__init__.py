@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def probe() -> list[Layer]:
-    """Every layer of the namespace sandbox, with whether it holds on this machine and why (see `detect`)."""
+    """Every layer of the fork sandbox, with whether it holds on this machine and why (see `detect`)."""
     from grader.sandbox import detect
 
     return detect.probe()

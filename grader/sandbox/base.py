@@ -1,7 +1,8 @@
 """The sandbox's interface: a job goes in, the cells' outputs or a reason come out.
 
 Owns no process. A sandbox returns outputs per cell and nothing else: sources, metadata and points never come back from
-where a student's code ran, so nothing there can change them. Which layers hold on this machine is said by `Layer`.
+where a student's code ran, so nothing there can change them. `run` takes a whole notebook; `open` gives interpreters
+that are led cell by cell. Which layers hold on this machine is said by `Layer`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from threading import Event
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from courses.model import Text
 
@@ -32,13 +34,15 @@ class Ending(StrEnum):
 class Limits:
     """What one job may take. Times in seconds, sizes in bytes.
 
-    `wall` holds for all cells together, `cell` for each (nbgrader's own default is 30 s). `memory` is what all
-    processes of the job may hold; one process may map 1 GiB more than that. `scratch` caps the work folder, /tmp, HOME
-    and shared memory together; `output` caps what the job may send back.
+    `wall` holds for all cells together, `cell` for each (nbgrader's own default is 30 s); `grace` is how long code that
+    was interrupted may take to stop before it is killed. `memory` is what all processes of the job may hold; one
+    process may map 1 GiB more than that. `scratch` caps the work folder, /tmp, HOME and shared memory together;
+    `output` caps what the job may send back.
     """
 
     wall: float = 120.0
     cell: float | None = 30.0
+    grace: float = 5.0
     memory: int = 2048 * MIB
     processes: int = 128
     open_files: int = 1024
@@ -64,11 +68,17 @@ class SandboxJob:
 
 @dataclass(frozen=True)
 class CellRun:
-    """What one code cell left: its outputs (nbformat 4, checked), its number, its timing."""
+    """What one code cell left: its outputs (nbformat 4, checked), its number, its timing.
+
+    `updates` maps earlier cells whose displays this one changed to their new outputs. `evidence` is what the judge side
+    noted while it ran a test (JSON); the work side has none.
+    """
 
     outputs: list[dict[str, Any]]
     execution_count: int | None
     timing: dict[str, str] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    updates: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,13 +96,51 @@ class SandboxResult:
     language_info: Mapping[str, Any] | None = None
 
 
+class Side(StrEnum):
+    """The two interpreters of a judged job: the student's code runs on WORK, the tests on JUDGE."""
+
+    WORK = "work"
+    JUDGE = "judge"
+
+
+@dataclass(frozen=True)
+class CellCode:
+    """A code cell to run: its place in the notebook and its source."""
+
+    index: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What interpreters begin with.
+
+    `files` is copied to the work folder. `given` are the assignment's own files: a judged job's preamble and its
+    judge side may import from a read-only copy of them, and from no other folder that came from outside, so nothing
+    that a student handed in belongs there. `imports` are modules a warm interpreter has loaded already. `preamble`
+    are locked cells that come before any code of the student's; both sides start from what they left.
+    """
+
+    files: Path | None = None
+    given: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    imports: frozenset[str] = frozenset()
+    preamble: tuple[CellCode, ...] = ()
+    judged: bool = False
+
+
 @dataclass(frozen=True)
 class Layer:
-    """One layer of isolation: its name, whether it holds on this machine, and why or why not."""
+    """One layer of isolation: its name, whether it holds on this machine, and why or why not.
+
+    A layer that is missing but has something standing in for it says so in `substitute`.
+    """
 
     name: str
     holds: bool
     reason: Text
+    substitute: Text | None = None
 
 
 class SandboxUnavailable(Exception):
@@ -108,6 +156,70 @@ class Cancelled(Exception):
     """The run was given up because the worker was told to stop."""
 
 
+class SideEnded(Exception):
+    """A side of the job is gone, and why; it runs no further cell."""
+
+    def __init__(self, ending: Ending, side: Side) -> None:
+        super().__init__(f"The {side} side has ended: {ending}.")
+        self.ending = ending
+        self.side = side
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a watched interpreter says of itself and of the test that ran last (see grader.watch).
+
+    `alarms` are what went off since it is watched. `ended` tells whether the test came to its end, `result` the plain
+    number that it ended in.
+    """
+
+    seen: frozenset[str]
+    alarms: frozenset[str]
+    ended: bool
+    result: str | None
+
+
+class Interpreters(Protocol):
+    """The interpreters of one job. Closing them ends everything that the job started. For one thread."""
+
+    @property
+    def preamble(self) -> Mapping[int, CellRun]:
+        """What the cells of the preamble left."""
+        ...
+
+    def run(
+        self, side: Side, cell: CellCode, *, context: Mapping[str, Any] | None = None, silent: bool = False
+    ) -> CellRun:
+        """Run `cell` on `side`. A `silent` cell doesn't count: it takes no execution number.
+
+        `context` is what the judge side is told about a test. Raises SideEnded when the side can't run it or died of
+        it, Cancelled when the job was given up.
+        """
+        ...
+
+    def watch(self, files: list[str], genuine: Mapping[str, tuple[str, str | None]]) -> None:
+        """Watch the work side from now on; before its first cell, and where there is no judge side.
+
+        `files` are names of files that are to stay as they are. `genuine` says where names come from that a cell run
+        "aside" finds: a module, and an attribute of it.
+        """
+        ...
+
+    def look(self) -> Look:
+        """What the watched work side says of itself, and of the test it ran last."""
+        ...
+
+    def close(self) -> None:
+        """Kill whatever is left of the job; a second call does nothing."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class Sandbox(Protocol):
     """Runs one job at a time per call; safe to call from several threads."""
 
@@ -116,6 +228,14 @@ class Sandbox(Protocol):
 
     def run(self, job: SandboxJob, cancel: Event | None = None) -> SandboxResult:
         """Run `job`. Raises Cancelled when `cancel` is set, SandboxUnavailable when nothing can be run here."""
+        ...
+
+    def open(self, opening: Opening, cancel: Event | None = None) -> Interpreters:
+        """Start the interpreters of one job. Raises what `run` raises, and SideEnded when the preamble ends them."""
+        ...
+
+    def close(self) -> None:
+        """End what is kept between jobs. A later job starts it anew."""
         ...
 
     def layers(self) -> list[Layer]:

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import platform
+import signal
 import socket
 import struct
 
@@ -30,6 +31,7 @@ MS_NOATIME = 0x400
 MS_NODIRATIME = 0x800
 MS_BIND = 0x1000
 MS_REC = 0x4000
+MS_NOSYMFOLLOW = 0x100
 MS_PRIVATE = 0x40000
 MS_RELATIME = 0x200000
 MNT_DETACH = 2
@@ -45,6 +47,7 @@ PR_CAP_AMBIENT_CLEAR_ALL = 4
 MOUNT_ATTR_RDONLY = 0x1
 MOUNT_ATTR_NOSUID = 0x2
 MOUNT_ATTR_NODEV = 0x4
+MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 AT_FDCWD = -100
 AT_RECURSIVE = 0x8000
 SYS_MOUNT_SETATTR = 442  # the same number on every architecture
@@ -53,8 +56,12 @@ SIOCSIFFLAGS = 0x8914
 IFF_UP = 0x1
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
 CAPABILITY_VERSION_3 = 0x20080522
+CAPABILITIES = (1 << 8 | 1 << 12 | 1 << 21, 0)  # to drop the bounding set, raise the loopback, mount
+
+SYS_CLONE = {"x86_64": 56, "aarch64": 220}
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock: a fork must
 
 
 def _check(result: int, what: str) -> int:
@@ -70,6 +77,38 @@ def _bytes(value: str | None) -> bytes | None:
 
 def unshare(flags: int) -> None:
     _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def fork_into(namespaces: int) -> int:
+    """os.fork, with the child as the first process of new `namespaces`. Only for a process of one thread.
+
+    A fork and an unshare would take two forks, since a pid namespace is entered by children alone.
+    """
+    number = SYS_CLONE.get(platform.machine())
+    if number is None:
+        raise OSError(errno.ENOSYS, f"clone: not known on {platform.machine()}")
+    zero = ctypes.c_long(0)
+    _python.PyOS_BeforeFork()
+    flags = ctypes.c_ulong(namespaces | signal.SIGCHLD)
+    pid = int(_python.syscall(ctypes.c_long(number), flags, zero, zero, zero, zero))
+    if pid == 0:
+        _python.PyOS_AfterFork_Child()
+        return 0
+    problem = ctypes.get_errno()
+    _python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(problem, f"clone: {os.strerror(problem)}")
+    return pid
+
+
+def map_own_id(inner: int, uid: int, gid: int) -> None:
+    """In a user namespace just made by an ordinary user with `uid` and `gid`: be `inner` in it, and map nobody else."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{inner} {uid} 1"), ("gid_map", f"{inner} {gid} 1")):
+        handle = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        try:
+            os.write(handle, text.encode())
+        finally:
+            os.close(handle)
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
@@ -90,21 +129,33 @@ def pivot_root(new: str, old: str) -> None:
 
 def make_read_only(target: str) -> None:
     """Make the mount at `target`, and those below it, read-only, without devices and set-uid programs."""
-    attributes = struct.pack("=QQQQ", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0, 0, 0)
+    if not _set_attributes(target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, AT_RECURSIVE):
+        kept = os.statvfs(target).f_flag & (MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
+        mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | kept)
+
+
+def stop_following_links(target: str) -> None:
+    """From now on no symbolic link in the mount at `target` leads anywhere (kernels before 5.10 can't: OSError)."""
+    if not _set_attributes(target, MOUNT_ATTR_NOSYMFOLLOW, 0):
+        mount(None, target, None, MS_REMOUNT | MS_BIND | MS_NOSUID | MS_NODEV | MS_NOSYMFOLLOW)
+
+
+def _set_attributes(target: str, attributes: int, flags: int) -> bool:
+    """Set attributes of a mount; False where the kernel is too old to do it this way."""
+    data = struct.pack("=QQQQ", attributes, 0, 0, 0)
     result = _libc.syscall(
         ctypes.c_long(SYS_MOUNT_SETATTR),
         ctypes.c_int(AT_FDCWD),
         _bytes(target),
-        ctypes.c_uint(AT_RECURSIVE),
-        attributes,
-        ctypes.c_size_t(len(attributes)),
+        ctypes.c_uint(flags),
+        data,
+        ctypes.c_size_t(len(data)),
     )
     if result == 0:
-        return
-    if ctypes.get_errno() != errno.ENOSYS:  # kernels before 5.12 lack it
+        return True
+    if ctypes.get_errno() not in (errno.ENOSYS, errno.EINVAL):  # before 5.12; before 5.14 some attributes are unknown
         _check(result, f"mount_setattr {target}")
-    kept = os.statvfs(target).f_flag & (MS_NOEXEC | MS_NOATIME | MS_NODIRATIME)
-    mount(None, target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | kept)
+    return False
 
 
 def prctl(option: int, first: int = 0) -> int:
@@ -138,6 +189,22 @@ def drop_capabilities() -> None:
         ctypes.c_ulong(0),
         ctypes.c_ulong(0),
     )
-    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
-    _check(_libc.capset(header, struct.pack("=6I", *[0] * 6)), "capset")
+    _set_capabilities([0] * 6)
     _check(prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+
+
+def lay_down_capabilities() -> None:
+    """Act without any capability, and keep the right to take them up again."""
+    _set_capabilities([0, CAPABILITIES[0], 0, 0, CAPABILITIES[1], 0])
+
+
+def take_up_capabilities() -> None:
+    """Act with what was laid down."""
+    low, high = CAPABILITIES
+    _set_capabilities([low, low, 0, high, high, 0])
+
+
+def _set_capabilities(sets: list[int]) -> None:
+    """Effective, permitted and inheritable: first their low halves, then their high ones."""
+    header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(header, struct.pack("=6I", *sets)), "capset")

@@ -8,16 +8,20 @@ from pathlib import Path
 
 from courses.model import Text
 from grader.sandbox.base import Layer, Sandbox, SandboxUnavailable
-from grader.sandbox.namespaces import NamespaceSandbox
+from grader.sandbox.fork import ForkSandbox
 from grader.sandbox.process import ProcessSandbox
 
 
 def probe() -> list[Layer]:
-    """Every layer of the namespace sandbox, with whether it holds on this machine and why."""
+    """Every layer of the fork sandbox, with whether it holds on this machine and why."""
     if not sys.platform.startswith("linux"):
-        text = Text(ko="네임스페이스 샌드박스는 리눅스에서만 동작합니다.", en="The namespace sandbox needs Linux.")
+        text = Text(ko="샌드박스는 리눅스에서만 동작합니다.", en="The sandbox needs Linux.")
         return [Layer("namespaces", False, text)]
-    return NamespaceSandbox().layers()
+    sandbox = ForkSandbox()
+    try:
+        return sandbox.layers()
+    finally:
+        sandbox.close()
 
 
 def best_sandbox(*, production: bool = False, hidden: Iterable[Path] = (), insist: bool = False) -> Sandbox:
@@ -28,13 +32,13 @@ def best_sandbox(*, production: bool = False, hidden: Iterable[Path] = (), insis
     """
     if not sys.platform.startswith("linux"):
         if insist:
-            raise SandboxUnavailable(
-                "The namespace sandbox needs Linux.", "네임스페이스 샌드박스는 리눅스에서만 동작합니다."
-            )
+            raise SandboxUnavailable("The sandbox needs Linux.", "샌드박스는 리눅스에서만 동작합니다.")
         return ProcessSandbox(production=production)
+    sandbox = ForkSandbox(hidden)
     try:
-        return NamespaceSandbox(hidden).require()
+        return sandbox.require()
     except SandboxUnavailable:
+        sandbox.close()
         if production or insist:
             raise
         return ProcessSandbox(production=production)

@@ -17,9 +17,10 @@ import struct
 import sys
 from typing import Any
 
-from grader.sandbox import calls, private_root
+from grader.sandbox import calls, private_root, seccomp
 
 SETUP_FAILED = 120
+KILLED = 128 + signal.SIGKILL
 NAMESPACES = (
     calls.CLONE_NEWUSER
     | calls.CLONE_NEWNS
@@ -165,6 +166,7 @@ def _be_init(spec: dict[str, Any], payload: int, lifeline: int) -> None:
             os.close(lifeline)
             os.setsid()
             _become_nobody(spec)
+            seccomp.install_filter(seccomp.build_filter(routes=True))
             os.chdir(private_root.WORK)
             _execute(spec, payload)
         except BaseException as error:
@@ -173,7 +175,10 @@ def _be_init(spec: dict[str, Any], payload: int, lifeline: int) -> None:
     os.close(payload)
     _become_nobody(spec)
     calls.prctl(calls.PR_SET_DUMPABLE, 0)
-    _reap(runner, lifeline)
+    try:
+        _reap(runner, lifeline)
+    except BaseException:
+        os._exit(KILLED)  # the job was under way: whatever went wrong here, it is no failure to set it up
 
 
 def _become_nobody(spec: dict[str, Any]) -> None:
@@ -191,12 +196,12 @@ def _reap(runner: int, lifeline: int) -> None:
     while True:
         ready = {descriptor for descriptor, _ in poll.poll(1000)}
         if lifeline in ready:
-            os._exit(128 + signal.SIGKILL)
+            os._exit(KILLED)
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                os._exit(SETUP_FAILED)
+                os._exit(KILLED)
             if pid == runner:
                 os._exit(_exit_code(status))
             if pid == 0:
@@ -243,23 +248,26 @@ def _execute(spec: dict[str, Any], payload: int) -> None:
     else:
         os.dup2(payload, PAYLOAD)
     os.closerange(PAYLOAD + 1, 4096)
-    _limit(spec["limits"])
+    limit_process(spec["limits"])
+    lower_limit(resource.RLIMIT_NPROC, spec["limits"]["processes"])
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     os.execve(spec["program"][0], spec["program"], spec["environment"])
 
 
-def _limit(limits: dict[str, int]) -> None:
-    def lower(kind: int, value: int) -> None:
-        _, hard = resource.getrlimit(kind)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+def limit_process(limits: dict[str, int]) -> None:
+    """Limit this process and those it starts; how many it may start is a limit of its own."""
+    lower_limit(resource.RLIMIT_AS, limits["address_space"])
+    lower_limit(resource.RLIMIT_NOFILE, limits["open_files"])
+    lower_limit(resource.RLIMIT_FSIZE, limits["file_size"])
+    lower_limit(resource.RLIMIT_CPU, limits["cpu"])
+    lower_limit(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_MEMLOCK, 1024 * 1024)
+    lower_limit(resource.RLIMIT_MSGQUEUE, 0)
 
-    lower(resource.RLIMIT_AS, limits["address_space"])
-    lower(resource.RLIMIT_NPROC, limits["processes"])
-    lower(resource.RLIMIT_NOFILE, limits["open_files"])
-    lower(resource.RLIMIT_FSIZE, limits["file_size"])
-    lower(resource.RLIMIT_CPU, limits["cpu"])
-    lower(resource.RLIMIT_CORE, 0)
-    lower(resource.RLIMIT_MEMLOCK, 1024 * 1024)
-    lower(resource.RLIMIT_MSGQUEUE, 0)
+
+def lower_limit(kind: int, value: int) -> None:
+    """Set a limit for good, to `value` or to what is left of it."""
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))

@@ -11,7 +11,7 @@ from threading import Event
 from typing import Any
 
 from courses.model import Text
-from grader.sandbox.base import CellRun, Ending, SandboxJob, SandboxResult
+from grader.sandbox.base import CellRun, Ending, Limits, SandboxJob, SandboxResult
 from grader.sandbox.enter import SETUP_FAILED
 from grader.sandbox.launch import Tree, run_tree
 from grader.sandbox.outputs import read_cell, read_record
@@ -41,14 +41,14 @@ REASONS = {
 }
 
 
-def reason_for(ending: Ending, job: SandboxJob) -> Text | None:
+def reason_for(ending: Ending, limits: Limits) -> Text | None:
     """The sentence for `ending`, None when the run finished."""
     if ending is Ending.FINISHED:
         return None
     words = {
-        "wall": job.limits.wall,
-        "memory": job.limits.memory // (1024 * 1024),
-        "output": job.limits.output // (1024 * 1024),
+        "wall": limits.wall,
+        "memory": limits.memory // (1024 * 1024),
+        "output": limits.output // (1024 * 1024),
     }
     text = REASONS[ending]
     return Text(ko=text.ko.format(**words), en=text.en.format(**words))
@@ -100,9 +100,8 @@ def build_environment(home: str, temporary: str, extra: Mapping[str, str]) -> di
     }
 
 
-def build_limits(job: SandboxJob) -> dict[str, int]:
-    """The job's limits as `enter` takes them."""
-    limits = job.limits
+def build_limits(limits: Limits) -> dict[str, int]:
+    """A job's limits as the processes inside take them."""
     return {
         "address_space": limits.address_space,
         "processes": limits.processes,
@@ -153,7 +152,7 @@ class Collector:
         return SandboxResult(
             ending=ending,
             cells=self.cells,
-            reason=reason_for(ending, self.job),
+            reason=reason_for(ending, self.job.limits),
             log=log.strip(),
             seconds=tree.seconds,
             language_info=self.language_info,

@@ -63,6 +63,12 @@ CHECKS = (
         Text("호스트 이름이 보입니다.", "The host's name is visible."),
     ),
     Check(
+        "seccomp",
+        lambda seen: seen["seccomp"],
+        Text("위험한 시스템 호출을 걸러냅니다.", "A filter refuses dangerous system calls."),
+        Text("시스템 호출을 거르지 않습니다.", "System calls are not filtered."),
+    ),
+    Check(
         "nesting",
         lambda seen: not seen["nested_user_namespace"],
         Text("안에서 새 네임스페이스를 만들 수 없습니다.", "No namespaces can be made inside."),
@@ -84,6 +90,28 @@ def layers_of(seen: dict[str, Any] | None, failure: tuple[str, str]) -> list[Lay
     return [made, *(Layer(c.name, bool(c.holds(seen)), c.yes if c.holds(seen) else c.no) for c in CHECKS)]
 
 
+def memory_layer(problem: str | None) -> Layer:
+    """Whether the kernel counts a job's memory; `problem` says why it doesn't."""
+    if problem is None:
+        return Layer(
+            "memory",
+            True,
+            Text(
+                "작업 전체의 메모리를 커널(cgroup)이 제한합니다.",
+                "The kernel limits a job's memory as a whole (cgroup).",
+            ),
+        )
+    return Layer(
+        "memory",
+        False,
+        Text(f"작업용 cgroup을 만들 수 없습니다: {problem}.", f"No control group can be made for a job: {problem}."),
+        substitute=Text(
+            "대신 메모리를 밖에서 지켜보고, 프로세스마다 주소 공간을 제한합니다.",
+            "Memory is watched from outside instead, and each process's address space is limited.",
+        ),
+    )
+
+
 def missing_layers(layers: list[Layer]) -> list[Layer]:
-    """The layers that do not hold."""
-    return [layer for layer in layers if not layer.holds]
+    """The layers that do not hold and that nothing stands in for."""
+    return [layer for layer in layers if not layer.holds and layer.substitute is None]

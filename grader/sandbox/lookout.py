@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import json
 import os
-import socket
 
 CLONE_NEWUSER = 0x10000000
 
@@ -24,14 +23,20 @@ def main() -> None:
         "seccomp": status.get("Seccomp", "0").strip() == "2",
         "processes": len(processes),
         "root": sorted(os.listdir("/")),
-        "interfaces": [name for _, name in socket.if_nameindex()],
+        "interfaces": interfaces(),
         "root_writable": can_write("/"),
         "work_writable": can_write(os.getcwd()),
         "hostname": os.uname().nodename,
         "environment": sorted(os.environ),
         "nested_user_namespace": libc.unshare(CLONE_NEWUSER) == 0,
     }
-    os.write(1, json.dumps(seen).encode() + b"\n")
+    print(json.dumps(seen), flush=True)  # noqa: T201
+
+
+def interfaces() -> list[str]:
+    """The network devices of this network namespace; asking the kernel by netlink is refused inside."""
+    with open("/proc/self/net/dev", encoding="ascii") as handle:
+        return [line.split(":")[0].strip() for line in handle if ":" in line]
 
 
 def can_write(folder: str) -> bool:

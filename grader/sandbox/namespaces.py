@@ -17,7 +17,15 @@ from threading import Event, Lock
 from typing import Any
 
 from grader.sandbox import private_root
-from grader.sandbox.base import Layer, Limits, SandboxJob, SandboxResult, SandboxUnavailable
+from grader.sandbox.base import (
+    Interpreters,
+    Layer,
+    Limits,
+    Opening,
+    SandboxJob,
+    SandboxResult,
+    SandboxUnavailable,
+)
 from grader.sandbox.execution import LOOKOUT, RUNNER, build_environment, build_limits, execute, set_up_failed
 from grader.sandbox.launch import Tree, run_tree
 from grader.sandbox.layers import layers_of, missing_layers
@@ -60,6 +68,16 @@ class NamespaceSandbox:
             raise SandboxUnavailable(*explain(tree))
         return result
 
+    def open(self, opening: Opening, cancel: Event | None = None) -> Interpreters:
+        """Refused: a kernel takes whole notebooks."""
+        raise SandboxUnavailable(
+            "The namespace sandbox runs whole notebooks only; use the fork sandbox to lead cells one by one.",
+            "네임스페이스 샌드박스는 노트북 전체만 실행합니다. 셀을 하나씩 실행하려면 포크 샌드박스를 쓰세요.",
+        )
+
+    def close(self) -> None:
+        """Nothing is kept between jobs."""
+
     def layers(self) -> list[Layer]:
         """Look around from inside a trial job, once; every layer with whether it holds."""
         with self._lock:
@@ -91,27 +109,35 @@ class NamespaceSandbox:
     def _build_spec(
         self, program: list[str], binds: list[dict[str, str]], job: SandboxJob, home: Path | None
     ) -> dict[str, Any]:
+        root = root_spec(self.hidden)
         return {
+            **root,
             "mode": "namespaces",
             "program": program,
-            "binds": [*system_binds(), *binds],
-            "links": system_links(),
-            "masks": [str(path) for path in self._masks()],
-            "etc": ETC,
+            "binds": [*root["binds"], *binds],
             "files": str(job.files.resolve()) if job.files else None,
             "home": str(home) if home else None,
             "uid": INNER_ID,
             "gid": INNER_ID,
             "outer_uid": OUTER_ID if os.geteuid() == 0 else None,
-            "limits": build_limits(job),
+            "limits": build_limits(job.limits),
             "environment": build_environment(private_root.HOME, "/tmp", job.environment),
         }
 
-    def _masks(self) -> list[Path]:
-        """The campus's own packages, course sources among them, when they are installed beside nbclient."""
-        libraries = Path(sysconfig.get_paths()["purelib"])
-        packages = [libraries / name for name in CAMPUS_PACKAGES]
-        return [path for path in (*packages, *self.hidden) if path.exists()]
+
+def root_spec(hidden: Iterable[Path]) -> dict[str, Any]:
+    """What the private root shows: the system and the interpreter, without `hidden` and the campus's own packages.
+
+    The packages are there, course sources among them, when they are installed beside nbclient.
+    """
+    libraries = Path(sysconfig.get_paths()["purelib"])
+    masks = (*(libraries / name for name in CAMPUS_PACKAGES), *hidden)
+    return {
+        "binds": system_binds(),
+        "links": system_links(),
+        "masks": [str(path) for path in masks if path.exists()],
+        "etc": ETC,
+    }
 
 
 def interpreter_folders() -> list[str]:
@@ -151,18 +177,19 @@ def explain(tree: Tree) -> tuple[str, str]:
     """Why the set-up failed, in English and Korean, with what to do."""
     log = tree.log.decode("utf-8", "replace").strip()
     last = log.splitlines()[-1] if log else f"it ended with code {tree.code}"
-    english = f"The namespace sandbox can't be set up here: {last}. {_advice(last)[0]}"
-    korean = f"이 컴퓨터에서 네임스페이스 샌드박스를 만들 수 없습니다: {last}. {_advice(last)[1]}"
+    english = f"The namespace sandbox can't be set up here: {last}. {advise(last)[0]}"
+    korean = f"이 컴퓨터에서 네임스페이스 샌드박스를 만들 수 없습니다: {last}. {advise(last)[1]}"
     return english.strip(), korean.strip()
 
 
-def _advice(reason: str) -> tuple[str, str]:
+def advise(reason: str) -> tuple[str, str]:
+    """What to do about a failed step, in English and Korean; nothing where there is no advice."""
     if "mount proc" in reason:
         return (
             "In a container, start it with --security-opt systempaths=unconfined.",
             "컨테이너라면 --security-opt systempaths=unconfined 로 시작하세요.",
         )
-    if "unshare" in reason or "map" in reason:
+    if any(word in reason for word in ("unshare", "map", "clone")):
         return (
             "Allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces above 0; on "
             "Ubuntu 24.04 kernel.apparmor_restrict_unprivileged_userns=0), or in a container a seccomp profile that "

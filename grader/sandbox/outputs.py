@@ -83,3 +83,19 @@ def _bundle(data: dict[str, Any]) -> dict[str, Any]:
 
 def _texts(raw: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in raw.items() if isinstance(value, str)}
+
+
+def read_updates(record: dict[str, Any], known: set[int]) -> dict[int, list[dict[str, Any]]]:
+    """New outputs of earlier cells; only of those in `known`, which ran where the record comes from."""
+    raw = record.get("updates")
+    found: dict[int, list[dict[str, Any]]] = {}
+    for key, outputs in raw.items() if isinstance(raw, dict) else ():
+        if key.isdecimal() and int(key) in known and isinstance(outputs, list):
+            found[int(key)] = [clean for output in outputs[:MOST_OUTPUTS] if (clean := read_output(output)) is not None]
+    return found
+
+
+def read_evidence(record: dict[str, Any]) -> dict[str, Any]:
+    """What the judge side noted about a test."""
+    raw = record.get("evidence")
+    return raw if isinstance(raw, dict) else {}

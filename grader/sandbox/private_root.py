@@ -24,13 +24,32 @@ STAGES = ("/tmp", "/var/tmp", "/mnt", "/run")  # any folder that exists: a mount
 
 def build_root(spec: dict[str, Any]) -> None:
     """Swap this mount namespace's root for the one `spec` describes. Raises OSError, naming the step."""
+    swap_root()
+    _mount_scratch(spec["limits"]["scratch"], spec["uid"], spec["gid"])  # first: an interpreter may live below /tmp
+    fill_root(spec)
+    _mount_terminals()
+    _mount_proc()
+    if spec["files"]:
+        _copy_files(OLD + spec["files"], WORK, spec["uid"], spec["gid"])
+    if spec["home"]:
+        _copy_files(OLD + spec["home"], HOME, spec["uid"], spec["gid"])
+    calls.unmount(OLD)
+    os.rmdir(OLD)
+    calls.mount(None, "/", None, calls.MS_REMOUNT | calls.MS_BIND | calls.MS_RDONLY | calls.MS_NOSUID | calls.MS_NODEV)
+
+
+def swap_root() -> None:
+    """Make an empty tmpfs the root; the old one lies below OLD."""
     calls.mount(None, "/", None, calls.MS_REC | calls.MS_PRIVATE)
     stage = next(folder for folder in STAGES if os.path.isdir(folder))
     calls.mount("tmpfs", stage, "tmpfs", calls.MS_NOSUID | calls.MS_NODEV, "size=8m,mode=755")
     os.mkdir(stage + OLD, 0o700)
     calls.pivot_root(stage, stage + OLD)
     os.chdir("/")
-    _mount_scratch(spec["limits"]["scratch"], spec["uid"], spec["gid"])  # first: an interpreter may live below /tmp
+
+
+def fill_root(spec: dict[str, Any]) -> None:
+    """Put the interpreter, the system, a few files of /etc and harmless devices into the new root."""
     for bind in spec["binds"]:
         _bind_read_only(OLD + bind["source"], bind["target"])
     for link in spec["links"]:
@@ -43,14 +62,6 @@ def build_root(spec: dict[str, Any]) -> None:
             calls.make_read_only(path)
     _write_etc(spec["etc"])
     _mount_devices()
-    _mount_proc()
-    if spec["files"]:
-        _copy_files(OLD + spec["files"], WORK, spec["uid"], spec["gid"])
-    if spec["home"]:
-        _copy_files(OLD + spec["home"], HOME, spec["uid"], spec["gid"])
-    calls.unmount(OLD)
-    os.rmdir(OLD)
-    calls.mount(None, "/", None, calls.MS_REMOUNT | calls.MS_BIND | calls.MS_RDONLY | calls.MS_NOSUID | calls.MS_NODEV)
 
 
 def _place(target: str, folder: bool) -> None:
@@ -82,6 +93,9 @@ def _mount_devices() -> None:
         calls.mount(f"{OLD}/dev/{name}", f"/dev/{name}", None, calls.MS_BIND)
     for name, to in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(to, f"/dev/{name}")
+
+
+def _mount_terminals() -> None:
     os.mkdir("/dev/pts")
     calls.mount("devpts", "/dev/pts", "devpts", calls.MS_NOSUID | calls.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
     os.symlink("pts/ptmx", "/dev/ptmx")

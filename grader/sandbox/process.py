@@ -1,21 +1,25 @@
 """The process sandbox: limits, an environment of its own, and nothing more. It isolates nothing.
 
 For a demonstration on a machine that can't do namespaces. Student code can read whatever the worker's user can read,
-so it says so loudly and refuses to be made in production.
+the two sides of a judged job included, so it says so loudly and refuses to be made in production.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 from courses.model import Text
-from grader.sandbox.base import Layer, SandboxJob, SandboxResult, SandboxUnavailable
+from grader.sandbox.base import Interpreters, Layer, Opening, SandboxJob, SandboxResult, SandboxUnavailable
 from grader.sandbox.execution import RUNNER, build_environment, build_limits, execute, set_up_failed
+from grader.sandbox.opening import open_fork
+from grader.sandbox.parents import Parents
 from grader.sandbox.warm_files import fill_home
 
 log = logging.getLogger(__name__)
@@ -43,6 +47,27 @@ class ProcessSandbox:
                 "쓸 수 있게 하거나(`bitgoeul doctor` 참고) 시연이라면 BITGOEUL_PRODUCTION을 해제하세요.",
             )
         log.warning("%s %s", WARNING.ko, WARNING.en)
+        environment = build_environment("/", tempfile.gettempdir(), {})
+        self.parents = Parents(lambda: {"mode": "process", "environment": environment})
+
+    def open(self, opening: Opening, cancel: Event | None = None) -> Interpreters:
+        """Start a job's interpreters as plain forks of a warm one, in temporary folders."""
+        folder = tempfile.TemporaryDirectory(prefix="bitgoeul-")
+        root = Path(folder.name)
+        folders = {name: str(root / name) for name in ("work", "home", "tmp", "given", "judge")}
+        for path in folders.values():
+            os.mkdir(path)
+        own = {**opening.environment, "HOME": folders["home"], "TMPDIR": folders["tmp"]}
+        job = replace(opening, environment=own)
+        try:
+            return open_fork(self.parents, job, {"folders": folders}, None, cancel, folder.cleanup)
+        except BaseException:
+            folder.cleanup()
+            raise
+
+    def close(self) -> None:
+        """End the warm interpreters. A later job starts new ones."""
+        self.parents.close()
 
     def run(self, job: SandboxJob, cancel: Event | None = None) -> SandboxResult:
         """Run `job` in a temporary folder that is removed afterwards."""
@@ -60,7 +85,7 @@ class ProcessSandbox:
                 "mode": "process",
                 "program": [sys.executable, "-I", str(RUNNER)],
                 "work": str(work),
-                "limits": build_limits(job),
+                "limits": build_limits(job.limits),
                 "environment": build_environment(str(home), str(temporary), job.environment),
             }
             result, tree = execute(spec, job, cancel)

@@ -26,7 +26,13 @@ _made: dict[int, tuple[bytes | None, str]] = {}
 def fill_home(notebook: Mapping[str, Any], home: Path) -> None:
     """Put into the folder `home` what a job's HOME should hold; nothing where `notebook` draws nothing."""
     source = "\n".join(str(cell.get("source", "")) for cell in notebook.get("cells", []))
-    if not any(word in source for word in PLOTTING) or importlib.util.find_spec("matplotlib") is None:
+    if any(word in source for word in PLOTTING):
+        put_font_list(home)
+
+
+def put_font_list(home: Path) -> None:
+    """Put matplotlib's list of fonts where it looks for it below the folder `home`, if it is installed."""
+    if importlib.util.find_spec("matplotlib") is None:
         return
     with _lock:
         key = os.getpid()

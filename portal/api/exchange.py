@@ -24,10 +24,12 @@ from grader.assignments import (
     find_assignment,
     unknown_assignment,
 )
+from grader.job_progress import place_of_attempt
 from grader.models import Assignment, Attempt
-from grader.policies import timezone_of
-from grader.releases import current_release, keep_source, notebooks_of, publish, require_notebooks, withdraw_release
+from grader.policies import deadlines, timezone_of
+from grader.releases import check_upload, current_release, notebooks_of, publish, require_notebooks, withdraw_release
 from grader.returns import released_feedback
+from grader.storage import Staged
 from grader.submissions import (
     Admission,
     Receipt,
@@ -42,6 +44,7 @@ from portal.api import exchange_shapes as shapes
 from portal.api.downloads import GZIP, stored_file
 from portal.api.exchange_feedback import add_feedback_routes
 from portal.api.uploads import announced_sha256, refuse_large, take_in
+from portal.campus import instructors_sandbox
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 
@@ -108,7 +111,10 @@ def fetch_release(here: Here, user: User, course: str, assignment: str) -> FileR
 
 @router.put("/{course}/{assignment}/release", status_code=201)
 async def put_release(request: Request, here: Here, user: User, course: str, assignment: str) -> shapes.ReleaseShape:
-    """Hand out a gzipped tar of student files as the next version (staff)."""
+    """Hand out a gzipped tar of student files as the next version, once it has passed the release check (staff).
+
+    Answers when that is done, or 422 with the release check's `report`.
+    """
     await run_in_threadpool(_require_staff, here, user, course)
     check_assignment_name(assignment)
     refuse_large(request)
@@ -117,12 +123,12 @@ async def put_release(request: Request, here: Here, user: User, course: str, ass
         require_notebooks(await take_in(request, staged, sha256))
 
         def write() -> shapes.ReleaseShape:
-            source = keep_source(here.storage, here.settings.offerings / course, assignment)
+            now = datetime.now(UTC)
+            source = _check_upload(here, user, course, assignment, staged, now)
             with here.database.write() as session:
                 require_staff(session, user.username, course)
                 row = ensure_assignment(session, course, assignment)
                 staged.keep()
-                now = datetime.now(UTC)
                 release = publish(session, here.storage, row, sha256, staged.size, source, user.username, now)
                 return shapes.release_shape(release, row)
 
@@ -207,6 +213,24 @@ def _require_staff(here: Campus, user: Identity, course: str) -> None:
         require_staff(session, user.username, course)
 
 
+def _check_upload(
+    here: Campus, user: Identity, course: str, assignment: str, staged: Staged, now: datetime
+) -> str | None:
+    with instructors_sandbox(here.settings) as sandbox, staged.open() as bundle:
+        return check_upload(
+            here.database,
+            here.storage,
+            here.settings.offerings / course,
+            bundle,
+            staged.sha256,
+            offering_id=course,
+            assignment=assignment,
+            by=user.username,
+            now=now,
+            sandbox=sandbox,
+        )
+
+
 def _admit(here: Campus, order: dict[str, str], now: datetime) -> Admission | Receipt:
     with here.database.read() as session:
         return admit(session, **order, now=now)
@@ -218,10 +242,14 @@ def _expected(here: Campus, admitted: Admission) -> list[str]:
 
 def _receipt(here: Campus, receipt: Receipt) -> shapes.ReceiptShape:
     with here.database.read() as session:
-        return shapes.receipt_shape(receipt, timezone_of(session, receipt.course_id))
+        place = place_of_attempt(session, receipt.id, datetime.now(UTC))
+        return shapes.receipt_shape(receipt, timezone_of(session, receipt.course_id), place)
 
 
 def _attempt_shapes(session: Session, row: Assignment, attempts: Sequence[Attempt]) -> list[shapes.AttemptShape]:
-    zone = timezone_of(session, row.offering_id)
+    holding = deadlines(session, row)
     feedback = released_feedback(session, [attempt.id for attempt in attempts])
-    return [shapes.attempt_shape(attempt, row, zone, feedback.get(attempt.id)) for attempt in attempts]
+    return [
+        shapes.attempt_shape(attempt, row, holding.zone, feedback.get(attempt.id), holding.of(attempt))
+        for attempt in attempts
+    ]

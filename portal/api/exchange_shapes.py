@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from cohorts.models import Offering, Role
 from grader.exchange.names import timestamp
+from grader.job_progress import Place
+from grader.lateness import Lateness, in_words
 from grader.models import Assignment, Attempt, Feedback, Release
-from grader.policies import attempts_used, due_for, moment
+from grader.policies import attempts_used, deadlines, moment
 from grader.releases import notebooks_of
 from grader.storage import Storage
 from grader.submissions import Receipt
@@ -29,7 +31,7 @@ class CourseShape(BaseModel):
 
 
 class AssignmentShape(BaseModel):
-    """A released assignment. `closed` is told at the moment of asking."""
+    """A released assignment. `closed` and `penalty_percent_now` are told at the moment of asking."""
 
     course_id: str
     assignment_id: str
@@ -42,6 +44,10 @@ class AssignmentShape(BaseModel):
     due_at: datetime | None
     due_text: Text | None
     extended: bool
+    closes_at: datetime | None
+    closes_text: Text | None
+    late_rule: Text | None
+    penalty_percent_now: float
     closed: bool
     points: float | None
     attempt_limit: int | None
@@ -50,7 +56,11 @@ class AssignmentShape(BaseModel):
 
 
 class ReceiptShape(BaseModel):
-    """What a student holds for an attempt. `timestamp` is nbgrader's name of that moment."""
+    """What a student holds for an attempt. `timestamp` is nbgrader's name of that moment.
+
+    `days_late` counts started days after the deadline; they take `penalty_percent` of the assignment's points off.
+    `position` is the place in the queue, 1 for the next one; `estimate_seconds` when it will be marked, if one can say.
+    """
 
     id: int
     course_id: str
@@ -65,6 +75,10 @@ class ReceiptShape(BaseModel):
     due_at: datetime | None
     due_text: Text | None
     late: bool
+    days_late: int
+    penalty_percent: float
+    position: int | None = None
+    estimate_seconds: int | None = None
 
 
 class FeedbackShape(BaseModel):
@@ -80,6 +94,8 @@ class FeedbackShape(BaseModel):
 
 
 class AttemptShape(ReceiptShape):
+    """An attempt with its released feedback. How late it is, is told by what holds now: an extension may have come."""
+
     feedback: FeedbackShape | None
 
 
@@ -125,7 +141,9 @@ def course_shape(offering: Offering, role: Role) -> CourseShape:
 def assignment_shape(
     session: Session, storage: Storage, row: Assignment, release: Release, username: str, timezone: str, now: datetime
 ) -> AssignmentShape:
-    due_at = due_for(session, row, username)
+    holding = deadlines(session, row)
+    due_at, closes_at = holding.due_for(username), holding.closes_for(username)
+    words = in_words(holding.policy.late)
     used, _ = attempts_used(session, row, username)
     return AssignmentShape(
         course_id=row.offering_id,
@@ -139,7 +157,11 @@ def assignment_shape(
         due_at=due_at,
         due_text=text_of(due_at, timezone) if due_at else None,
         extended=due_at != row.due_at,
-        closed=due_at is not None and now > due_at,
+        closes_at=closes_at,
+        closes_text=text_of(closes_at, timezone) if closes_at else None,
+        late_rule=Text(ko=words.ko, en=words.en) if due_at else None,
+        penalty_percent_now=holding.at(username, now).percent,
+        closed=closes_at is not None and now > closes_at,
         points=row.points,
         attempt_limit=row.attempt_limit,
         attempts_used=used,
@@ -147,7 +169,9 @@ def assignment_shape(
     )
 
 
-def attempt_shape(attempt: Attempt, assignment: Assignment, timezone: str, feedback: Feedback | None) -> AttemptShape:
+def attempt_shape(
+    attempt: Attempt, assignment: Assignment, timezone: str, feedback: Feedback | None, lateness: Lateness
+) -> AttemptShape:
     return AttemptShape(
         id=attempt.id,
         course_id=assignment.offering_id,
@@ -161,12 +185,14 @@ def attempt_shape(attempt: Attempt, assignment: Assignment, timezone: str, feedb
         timestamp=timestamp(attempt.received_at),
         due_at=attempt.due_at,
         due_text=text_of(attempt.due_at, timezone) if attempt.due_at else None,
-        late=attempt.late,
+        late=lateness.late,
+        days_late=lateness.days,
+        penalty_percent=lateness.percent,
         feedback=feedback_shape(feedback) if feedback else None,
     )
 
 
-def receipt_shape(receipt: Receipt, timezone: str) -> ReceiptShape:
+def receipt_shape(receipt: Receipt, timezone: str, place: Place | None = None) -> ReceiptShape:
     return ReceiptShape(
         id=receipt.id,
         course_id=receipt.course_id,
@@ -181,6 +207,10 @@ def receipt_shape(receipt: Receipt, timezone: str) -> ReceiptShape:
         due_at=receipt.due_at,
         due_text=text_of(receipt.due_at, timezone) if receipt.due_at else None,
         late=receipt.late,
+        days_late=receipt.days_late,
+        penalty_percent=receipt.penalty_percent,
+        position=place.position if place else None,
+        estimate_seconds=place.estimate_seconds if place else None,
     )
 
 

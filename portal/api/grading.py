@@ -18,11 +18,11 @@ from cohorts.access import offerings_of, require_member, require_staff
 from cohorts.errors import CampusError
 from cohorts.grading_server import ensure_grading_server
 from cohorts.models import Offering, Role
-from grader import jobs
+from grader import job_progress
 from grader.assignments import find_assignment
 from grader.by_hand import settled
+from grader.extensions import grant_extension
 from grader.feedback import release_feedback
-from grader.policies import grant_extension
 from portal.api import grading_shapes as shapes
 from portal.api.standing_shapes import StandingShape
 from portal.campus import release_assignment
@@ -105,9 +105,16 @@ def assignments(here: Here, user: User, offering_id: str) -> list[shapes.Assignm
 
 
 @router.post("/offerings/{offering_id}/assignments/{assignment}/release", status_code=201)
-def release(here: Here, user: User, offering_id: str, assignment: str) -> shapes.ReleaseShape:
-    """Make the student version from the offering's source and hand it out (staff)."""
-    return shapes.ReleaseShape.of(release_assignment(here, offering_id, assignment, user.username, datetime.now(UTC)))
+def release(
+    here: Here, user: User, offering_id: str, assignment: str, wish: shapes.ReleaseWish | None = None
+) -> shapes.ReleaseShape:
+    """Make the student version from the offering's source, check it and hand it out (staff).
+
+    Answers when that is done, or 422 with the release check's `report`; what was handed out before then stays.
+    """
+    accept = wish.accept if wish else None
+    now = datetime.now(UTC)
+    return shapes.ReleaseShape.of(release_assignment(here, offering_id, assignment, user.username, now, accept))
 
 
 @router.get("/offerings/{offering_id}/assignments/{assignment}/submissions")
@@ -131,7 +138,7 @@ async def progress(request: Request, here: Here, user: User, offering_id: str, a
         with here.database.read() as session:
             require_staff(session, user.username, offering_id)
             row = find_assignment(session, offering_id, assignment)
-            return shapes.ProgressShape.of(jobs.progress(session, row.id)).model_dump_json()
+            return shapes.ProgressShape.of(job_progress.progress(session, row.id)).model_dump_json()
 
     first = await run_in_threadpool(look)
 

@@ -7,11 +7,11 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 
 from grader.gradebook import Mark
-from grader.jobs import Progress
+from grader.job_progress import Progress
 from grader.models import Extension, Release
 from portal.identity import Identity
 from portal.marks import MarksTable
-from portal.teaching import Overview, Submission
+from portal.teaching import Handed, Overview, Submission
 
 
 class MeShape(BaseModel):
@@ -37,6 +37,12 @@ class OfferingShape(BaseModel):
     timezone: str
     starts_on: date
     role: str
+
+
+class ReleaseWish(BaseModel):
+    """`accept`: why to release although marks are not the same every time; recorded with the caller's name."""
+
+    accept: str | None = None
 
 
 class ReleaseShape(BaseModel):
@@ -90,6 +96,10 @@ class AssignmentShape(BaseModel):
     attempt_limit: int | None
     cooldown_seconds: int
     counting: str
+    grace_seconds: int
+    accept_days_late: int | None
+    late_percent_per_day: float
+    late_most_percent: float
     feedback_policy: str
     release: ReleaseShape | None
     students: int
@@ -110,6 +120,10 @@ class AssignmentShape(BaseModel):
             attempt_limit=assignment.attempt_limit,
             cooldown_seconds=assignment.cooldown_seconds,
             counting=assignment.counting.value,
+            grace_seconds=assignment.grace_seconds,
+            accept_days_late=assignment.accept_days_late,
+            late_percent_per_day=assignment.late_percent_per_day,
+            late_most_percent=assignment.late_most_percent,
             feedback_policy=assignment.feedback_policy.value,
             release=ReleaseShape.of(row.release) if row.release else None,
             students=row.students,
@@ -120,8 +134,41 @@ class AssignmentShape(BaseModel):
         )
 
 
+class HandedShape(BaseModel):
+    """One attempt of a student's, with its mark. `counts`: the student's mark comes from it."""
+
+    attempt_id: int
+    number: int
+    received_at: datetime
+    late: bool
+    days_late: int
+    penalty_percent: float
+    state: str | None
+    score: float | None
+    max_score: float | None
+    counts: bool
+    feedback_released_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Handed) -> HandedShape:
+        marked = row.feedback or row.marking
+        return cls(
+            attempt_id=row.attempt.id,
+            number=row.attempt.number,
+            received_at=row.attempt.received_at,
+            late=row.lateness.late,
+            days_late=row.lateness.days,
+            penalty_percent=row.lateness.percent,
+            state=row.marking.state.value if row.marking else None,
+            score=marked.score if marked else None,
+            max_score=marked.max_score if marked else None,
+            counts=row.counts,
+            feedback_released_at=row.feedback.released_at if row.feedback else None,
+        )
+
+
 class SubmissionShape(BaseModel):
-    """A student's latest attempt, or that there is none."""
+    """A student's latest attempt, or that there is none; and all of them, newest first."""
 
     username: str
     name: str
@@ -130,6 +177,8 @@ class SubmissionShape(BaseModel):
     attempt_id: int | None
     received_at: datetime | None
     late: bool
+    days_late: int
+    penalty_percent: float
     state: str | None
     score: float | None
     max_score: float | None
@@ -137,6 +186,7 @@ class SubmissionShape(BaseModel):
     integrity: str | None
     feedback_released_at: datetime | None
     extended_to: datetime | None
+    all_attempts: list[HandedShape]
 
     @classmethod
     def of(cls, row: Submission) -> SubmissionShape:
@@ -148,7 +198,9 @@ class SubmissionShape(BaseModel):
             attempts=row.attempts,
             attempt_id=row.latest.id if row.latest else None,
             received_at=row.latest.received_at if row.latest else None,
-            late=row.latest.late if row.latest else False,
+            late=row.lateness.late,
+            days_late=row.lateness.days,
+            penalty_percent=row.lateness.percent,
             state=row.marking.state.value if row.marking else None,
             score=marked.score if marked else None,
             max_score=marked.max_score if marked else None,
@@ -156,31 +208,41 @@ class SubmissionShape(BaseModel):
             integrity=row.marking.integrity if row.marking else None,
             feedback_released_at=row.feedback.released_at if row.feedback else None,
             extended_to=row.extended_to,
+            all_attempts=[HandedShape.of(attempt) for attempt in row.history],
         )
 
 
 class MarkShape(BaseModel):
-    """A mark as it stands in nbgrader's gradebook."""
+    """A mark as it stands in nbgrader's gradebook: `score` is what remains after `penalty` points for lateness."""
 
     username: str
     name: str
     assignment: str
     score: float | None
     max_score: float | None
+    days_late: int
+    penalty: float
     needs_manual: bool
 
     @classmethod
     def all_of(cls, table: MarksTable) -> list[MarkShape]:
-        return [cls._of(mark, row.name) for row in table.rows for mark in row.cells if mark is not None]
+        return [
+            cls._of(mark, row.name, days)
+            for row in table.rows
+            for mark, days in zip(row.cells, row.days_late, strict=True)
+            if mark is not None
+        ]
 
     @classmethod
-    def _of(cls, mark: Mark, name: str) -> MarkShape:
+    def _of(cls, mark: Mark, name: str, days_late: int) -> MarkShape:
         return cls(
             username=mark.username,
             name=name,
             assignment=mark.assignment,
             score=mark.score,
             max_score=mark.max_score,
+            days_late=days_late,
+            penalty=mark.penalty,
             needs_manual=mark.needs_manual,
         )
 

@@ -18,6 +18,8 @@ class AttemptShape(BaseModel):
     sha256: str
     size: int
     late: bool
+    days_late: int
+    penalty_percent: float
     state: State
     score: float | None
     max_score: float | None
@@ -32,6 +34,8 @@ class AttemptShape(BaseModel):
             sha256=attempt.sha256,
             size=attempt.size,
             late=attempt.late,
+            days_late=attempt.lateness.days,
+            penalty_percent=attempt.lateness.percent,
             state=attempt.state,
             score=attempt.score,
             max_score=attempt.max_score,
@@ -40,7 +44,10 @@ class AttemptShape(BaseModel):
 
 
 class StandingShape(BaseModel):
-    """Where the caller stands with an assignment."""
+    """Where the caller stands with an assignment.
+
+    Work is taken until `closes_at`; now with `penalty_percent_now` of the points off.
+    """
 
     offering_id: str
     name: str
@@ -49,6 +56,8 @@ class StandingShape(BaseModel):
     state: State
     due_at: datetime | None
     extended: bool
+    closes_at: datetime | None
+    penalty_percent_now: float
     may_submit: bool
     attempts_left: int | None
     counted_attempt: int | None
@@ -64,6 +73,8 @@ class StandingShape(BaseModel):
             state=work.state,
             due_at=work.due_at,
             extended=work.extended,
+            closes_at=work.closes_at,
+            penalty_percent_now=work.late_now.percent,
             may_submit=work.may_submit,
             attempts_left=work.attempts_left,
             counted_attempt=work.counted.number if work.counted else None,

@@ -6,7 +6,9 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -25,20 +27,29 @@ from portal.commands.options import data_option
     show_default=True,
     help="Seconds of silence after which another worker takes a job over.",
 )
-def worker(data: Path, once: bool, expiry: float) -> None:
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=None,
+    envvar="BITGOEUL_WORKER_JOBS",
+    help="Submissions to mark at once [default: one per core, as far as memory goes].",
+)
+def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     """Mark what students hand in, until stopped.
 
-    Start as many as there are cores to spare; each takes the next submission that waits. SIGTERM and Ctrl-C give a
-    claimed submission back and stop.
+    One worker marks several submissions at once; start further ones on further machines. SIGTERM and Ctrl-C give what
+    was claimed back and stop.
     """
     from grader.slow_imports import leave_out_slow_imports
 
     leave_out_slow_imports()
     from cohorts.database import Database
+    from grader.capacity import machine_places
     from grader.sandbox.base import SandboxUnavailable
     from grader.sandbox.detect import best_sandbox
     from grader.storage import Storage
     from grader.worker import run_worker
+    from grader.workplace import workplace
     from portal.settings import PortalSettings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -54,8 +65,10 @@ def worker(data: Path, once: bool, expiry: float) -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database_url)
     log = logging.getLogger("grader.worker")
-    log.info("worker started, sandbox: %s", sandbox.name)
-    try:
+    places = jobs or machine_places()
+    log.info("worker started, sandbox: %s, jobs at once: %s", sandbox.name, places)
+    with workplace() as folder, closing(database):
+        tempfile.tempdir = str(folder)  # whatever this process unpacks or builds, the sandbox's folders among it
         taken = run_worker(
             database,
             Storage(settings.storage),
@@ -64,7 +77,6 @@ def worker(data: Path, once: bool, expiry: float) -> None:
             stop=stop,
             sandbox=sandbox,
             expiry=expiry,
+            places=places,
         )
-    finally:
-        database.close()
     log.info("worker stopped after %s jobs", taken)

@@ -16,7 +16,7 @@ from cohorts.access import role_in_offering
 from cohorts.errors import NotFound
 from cohorts.models import Person
 from grader.models import Attempt, Feedback
-from grader.policies import timezone_of
+from grader.policies import lateness_of, timezone_of
 from grader.returns import newest_feedback, released_feedback
 from portal.context import Campus, campus
 from portal.feedback_files import html_names, read_html
@@ -50,6 +50,7 @@ def feedback_page(request: Request, here: Here, user: User, attempt_id: int, nam
             "chosen": name if name in names else next(iter(names), ""),
             "student": f"{student.name} ({student.username})" if staff else "",
             "zone": timezone_of(session, assignment.offering_id),
+            "lateness": lateness_of(session, attempt.id),
             "back": f"{here.prefix}/{'teach' if staff else 'learn'}/{part}/{assignment.name}",
         }
         return page(request, "feedback.html", values)

@@ -19,17 +19,24 @@ from cohorts.grading_server import ensure_grading_server
 from cohorts.models import Offering
 from grader.assignments import find_assignment
 from grader.by_hand import settled
+from grader.extensions import grant_extension
+from grader.failed_jobs import failed_jobs
 from grader.feedback import release_feedback
+from grader.lateness import Lateness, in_words
 from grader.models import Attempt, Feedback, Marking
-from grader.policies import grant_extension
+from grader.policies import policy_of
+from grader.questions import questions_of
+from grader.release_records import latest_check
+from grader.release_report import ReleaseRefused
 from portal.campus import release_assignment
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 from portal.moments import read_moment
 from portal.pages.courses import course_view
+from portal.pages.release_checks import show_check
 from portal.pages.rendering import page, see
 from portal.standing import State, state_of
-from portal.teaching import Submission, overview, overviews, retry_failed, submissions
+from portal.teaching import Handed, Submission, overview, overviews, retry_failed, submissions
 
 router = APIRouter(prefix="/teach", include_in_schema=False)
 
@@ -46,6 +53,8 @@ class SubmissionLine:
     active: bool
     attempts: int
     latest: Attempt | None
+    lateness: Lateness
+    history: tuple[Handed, ...]
     extended_to: datetime | None
     state: State
     feedback: Feedback | None
@@ -62,6 +71,8 @@ class SubmissionLine:
             active=row.active,
             attempts=row.attempts,
             latest=row.latest,
+            lateness=row.lateness,
+            history=row.history,
             extended_to=row.extended_to,
             state=staff_state(row),
             feedback=row.feedback,
@@ -118,11 +129,22 @@ def assignment_page(request: Request, here: Here, user: User, offering_id: str, 
 
 
 @router.post("/{offering_id}/assignments/{assignment}/release")
-def release(request: Request, here: Here, user: User, offering_id: str, assignment: str) -> Response:
-    """Make the student version and hand it out."""
+def release(
+    request: Request,
+    here: Here,
+    user: User,
+    offering_id: str,
+    assignment: str,
+    accept: Annotated[str | None, Form()] = None,
+) -> Response:
+    """Make the student version, check it and hand it out."""
     try:
-        release_assignment(here, offering_id, assignment, user.username, datetime.now(UTC))
+        release_assignment(here, offering_id, assignment, user.username, datetime.now(UTC), accept)
+    except ReleaseRefused:
+        return show_check(request, here, user, offering_id, assignment, refused=True)
     except CampusError as error:
+        if accept is not None:
+            return show_check(request, here, user, offering_id, assignment, error=error, reason=accept)
         return show(request, here, user, offering_id, assignment, error=error)
     return see(request, f"/teach/{offering_id}/assignments/{assignment}", done="released")
 
@@ -189,8 +211,13 @@ def show(
         values: dict[str, Any] = {
             "course": course_view(session, here.catalogue, offering, role, user.locale),
             "row": overview(session, offering, row, by_hand),
+            "check": latest_check(session, offering_id, assignment),
+            "failed": failed_jobs(session, row.id),
+            "questions": questions_of(session, row),
             "submissions": [SubmissionLine.of(line) for line in found],
             "students": [line for line in found if line.active],
+            "policy": policy_of(row),
+            "late_rule": in_words(policy_of(row).late).in_(user.locale),
             "error": error,
             "form": form or {"username": "", "due_at": ""},
         }

@@ -11,6 +11,9 @@ from cohorts.access import offerings_of, require_member
 from cohorts.errors import NotFound
 from cohorts.models import Offering, Role
 from grader.assignments import find_assignment
+from grader.job_progress import place_of_attempt
+from grader.lateness import in_words
+from grader.policies import policy_of
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 from portal.pages.courses import CourseView, course_view, find_course
@@ -55,7 +58,7 @@ def home(request: Request, here: Here, user: User) -> Response:
             work
             for course in learning
             for work in course.standings
-            if work.due_at and work.may_submit and work.state is State.OPEN
+            if work.due_at and work.due_at >= now and work.may_submit and work.state is State.OPEN
         ]
         next_due = min(due, key=lambda work: work.due_at or now, default=None)
         return page(request, "home.html", {"learning": learning, "teaching": teaching, "next_due": next_due})
@@ -76,7 +79,9 @@ def learn(request: Request, here: Here, user: User, offering_id: str, assignment
         planned = next((item for item in course.assignments if item.key == assignment), None) if course else None
         values = {
             "work": work,
+            "place": place_of_attempt(session, work.latest.id, datetime.now(UTC)) if work.latest else None,
             "course": course_view(session, here.catalogue, offering, role, user.locale),
             "summary": planned.summary.in_(user.locale) if planned else "",
+            "late_rule": in_words(policy_of(work.assignment).late).in_(user.locale),
         }
         return page(request, "learn.html", values)

@@ -32,6 +32,48 @@
     });
   }
 
+  // An attempt on its way: its place in the queue, then its phase; when it is done the page fetches itself anew.
+  function followAttempt(element) {
+    if (streams.has(element)) return;
+    const words = element.dataset;
+    const source = new EventSource(words.attempt);
+    streams.set(element, source);
+
+    function fill(text, values) {
+      return text.replace(/%\((\w+)\)s/g, function (whole, name) { return values[name]; });
+    }
+
+    function span(seconds) {
+      const minutes = Math.ceil(seconds / 60);
+      const [count, one, many] = seconds <= 60 ? [seconds, words.second, words.seconds] : [minutes, words.minute, words.minutes];
+      return fill(count === 1 ? one : many, { n: count });
+    }
+
+    function renew() {
+      forget(element);
+      document.body.dispatchEvent(new CustomEvent("bitgoeul-attempt"));
+    }
+
+    source.addEventListener("queued", function (event) {
+      if (!element.isConnected) return forget(element);
+      const { position, estimate_seconds: seconds } = JSON.parse(event.data);
+      if (words.state !== "submitted") return renew();
+      if (position === null) element.textContent = "";
+      else if (seconds === null) element.textContent = fill(words.place, { position });
+      else element.textContent = fill(words.placeAbout, { position, span: span(seconds) });
+    });
+    source.addEventListener("running", function (event) {
+      if (!element.isConnected) return forget(element);
+      if (words.state !== "marking") return renew();
+      element.textContent = words[JSON.parse(event.data).phase] || "";
+    });
+    source.addEventListener("done", renew);
+    source.addEventListener("failed", renew);
+    source.addEventListener("error", function () {
+      if (!element.isConnected) forget(element);
+    });
+  }
+
   function forget(element) {
     const source = streams.get(element);
     if (source) source.close();
@@ -41,6 +83,7 @@
   function prepare(root) {
     for (const element of [...streams.keys()]) if (!element.isConnected) forget(element);
     for (const element of root.querySelectorAll("[data-progress]")) follow(element);
+    for (const element of root.querySelectorAll("[data-attempt]")) followAttempt(element);
     for (const button of root.querySelectorAll("[data-print]")) {
       button.hidden = false;
       button.onclick = function () { window.print(); };

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from courses.keys import ASSIGNMENT, ATTEMPTS, COURSE, TRACK
+from courses.keys import ASSIGNMENT, ATTEMPTS, COURSE, LATE, TRACK
 from courses.sections import REQUIRED, TEXT, Section
 
 DOCS = Path(__file__).parents[2] / "docs"
-SECTIONS = [TRACK, COURSE, ASSIGNMENT, ATTEMPTS, TEXT]
+SECTIONS = [TRACK, COURSE, ASSIGNMENT, ATTEMPTS, LATE, TEXT]
 ROW = re.compile(r"^\| `(?P<key>\w+)` \| (?P<type>.+?) \| (?P<default>.+?) \| (?P<meaning>.+?) \|$", re.MULTILINE)
 
 

@@ -21,7 +21,6 @@ from grader.releases import (
     keep_source,
     notebooks_of,
     publish,
-    publish_folder,
     release_assignment,
     withdraw_release,
 )
@@ -49,9 +48,8 @@ def test_a_release_holds_the_student_version_and_nbgrader_sees_no_secret(
     campus: TestCampus, course_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BITGOEUL_PORTAL_TOKEN", "very secret")
-    seen = course_dir / "seen.json"
     (course_dir / "nbgrader_config.py").write_text(
-        f"import os, json\njson.dump(dict(os.environ), open({str(seen)!r}, 'w'))\n"
+        "import os, json\njson.dump(dict(os.environ), open('source/ps1/seen.json', 'w'))\n"
     )
     release = release_assignment(
         campus.database,
@@ -76,7 +74,8 @@ def test_a_release_holds_the_student_version_and_nbgrader_sees_no_secret(
         archive.unpack(kept, course_dir / "kept")
     assert "double(5)" in (course_dir / "kept" / "ps1.ipynb").read_text()
     assert (course_dir / "gradebook.db").is_file()
-    environment = json.loads(seen.read_text())
+    environment = json.loads((course_dir / "seen" / "seen.json").read_text())
+    assert not (course_dir / "source" / "ps1" / "seen.json").exists()
     assert "very secret" not in environment.values()
     assert environment["HOME"] != os.environ["HOME"]
 
@@ -94,12 +93,13 @@ def test_a_source_that_nbgrader_refuses_is_refused_in_its_words(
 ) -> None:
     notebook = source / "ps1.ipynb"
     notebook.write_text(notebook.read_text().replace(*change))
+    before = {path: path.read_bytes() for path in (course_dir / "release").rglob("*") if path.is_file()}
     with pytest.raises(Invalid) as caught:
         build_release(course_dir, COURSE, "ps1")
     assert sentence in caught.value.message
     assert "Traceback" not in caught.value.message
     assert caught.value.korean != caught.value.message
-    assert not (course_dir / "release" / "ps1").exists()
+    assert {path: path.read_bytes() for path in (course_dir / "release").rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("name", ["ps9", "../ps1", "", "."])
@@ -116,10 +116,9 @@ def test_a_link_out_of_the_course_is_not_followed(sqlite_store: TestCampus, cour
         link.symlink_to(tmp_path / "secrets")
     before = sqlite_store.counts()
     with pytest.raises(Invalid, match="leads out of the course"):
-        publish_folder(
+        release_assignment(
             sqlite_store.database,
             sqlite_store.storage,
-            course_dir / "release" / "ps8",
             course_dir,
             offering_id=COURSE,
             assignment="ps8",

@@ -7,7 +7,6 @@ import logging
 import os
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ import small_course
 from marking_campus import MarkingCampus, opened
 
 from grader.releases import build_release
-from grader.sandbox.base import Layer, SandboxJob, SandboxResult
-from grader.sandbox.namespaces import NamespaceSandbox
+from grader.sandbox.fork import ForkSandbox
 from grader.source import SourceAssignment, read_gradebook
 
 COURSE_ID = "jc-2026-1-python-data"
@@ -32,8 +30,10 @@ def quiet() -> None:
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> NamespaceSandbox:
-    return NamespaceSandbox()
+def sandbox() -> Iterator[ForkSandbox]:
+    sandbox = ForkSandbox()
+    yield sandbox
+    sandbox.close()
 
 
 @pytest.fixture(scope="session")
@@ -70,27 +70,6 @@ def campus(course: Path, tmp_path: Path) -> Iterator[MarkingCampus]:
         yield campus
 
 
-class Remembering:
-    """The namespace sandbox, which runs the same notebook on the same files only once: the worker's tests are about
-    what becomes of a result."""
-
-    name, isolates = "namespaces", True
-
-    def __init__(self, sandbox: NamespaceSandbox) -> None:
-        self.sandbox = sandbox
-        self.known: dict[str, SandboxResult] = {}
-
-    def layers(self) -> list[Layer]:
-        return self.sandbox.layers()
-
-    def run(self, job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult:
-        files = sorted(path.name for path in job.files.iterdir()) if job.files else []
-        key = json.dumps([[cell["source"] for cell in job.notebook["cells"]], files])
-        if key not in self.known:
-            self.known[key] = self.sandbox.run(job, cancel)
-        return self.known[key]
-
-
 @pytest.fixture(scope="session")
-def remembering(sandbox: NamespaceSandbox) -> Remembering:
-    return Remembering(sandbox)
+def remembering(sandbox: ForkSandbox) -> ForkSandbox:
+    return sandbox

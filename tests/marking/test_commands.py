@@ -41,6 +41,7 @@ def test_grade_prints_one_json_object(released_course: Path, released: dict[str,
     by_name = {test["name"]: test for test in result["tests"]}
     assert by_name["square_test"] == {
         "name": "square_test",
+        "strength": "strong",
         "points": 0.0,
         "max_points": 3.0,
         "outcome": "failed",

@@ -17,7 +17,7 @@ from grader.gradebook import gradebook_url, write_marking
 from grader.marking import mark
 from grader.results import MarkingResult
 from grader.sandbox.base import Limits
-from grader.sandbox.namespaces import NamespaceSandbox
+from grader.sandbox.fork import ForkSandbox
 from grader.source import read_gradebook
 
 pytestmark = pytest.mark.namespaces
@@ -29,7 +29,7 @@ CONTENT = Path(__file__).resolve().parents[2] / "courses" / "content"
 WHEN = datetime(2026, 3, 20, 9, 0, tzinfo=UTC)
 
 
-def both_ways(course: Path, sandbox: NamespaceSandbox, assignment: str = "ps1") -> dict[str, MarkingResult]:
+def both_ways(course: Path, sandbox: ForkSandbox, assignment: str = "ps1") -> dict[str, MarkingResult]:
     """Mark everything in `course`/submitted with stock nbgrader and with ours at once; assert that they agree."""
     ours = Path(shutil.copytree(course, course.with_name(course.name + "-ours")))
     process = stock.start(course, "autograde", assignment)
@@ -50,7 +50,7 @@ def both_ways(course: Path, sandbox: NamespaceSandbox, assignment: str = "ps1") 
     return results
 
 
-def test_the_small_course_is_scored_alike(course: Path, released: dict[str, object], sandbox: NamespaceSandbox) -> None:
+def test_the_small_course_is_scored_alike(course: Path, released: dict[str, object], sandbox: ForkSandbox) -> None:
     for student, answers in (("right", RIGHT), ("partly", PARTLY), ("wrong", WRONG)):
         write(answered(released, answers), course / "submitted" / student / "ps1" / "p1.ipynb")
     results = both_ways(course, sandbox)
@@ -62,7 +62,7 @@ def test_the_small_course_is_scored_alike(course: Path, released: dict[str, obje
     assert {result.integrity for result in results.values()} == {"clean"}
 
 
-def test_nbgraders_quickstart_course_is_scored_alike(tmp_path: Path, sandbox: NamespaceSandbox) -> None:
+def test_nbgraders_quickstart_course_is_scored_alike(tmp_path: Path, sandbox: ForkSandbox) -> None:
     course = tmp_path / "course"
     shutil.copytree(GUIDE / "source" / "ps1", course / "source" / "ps1")
     shutil.copytree(GUIDE / "submitted", course / "submitted")
@@ -72,7 +72,7 @@ def test_nbgraders_quickstart_course_is_scored_alike(tmp_path: Path, sandbox: Na
     assert {finding.rule for finding in results["bitdiddle"].findings} == {"locked-cell-edited"}
 
 
-def test_nbgraders_own_test_notebooks_are_scored_alike(tmp_path: Path, sandbox: NamespaceSandbox) -> None:
+def test_nbgraders_own_test_notebooks_are_scored_alike(tmp_path: Path, sandbox: ForkSandbox) -> None:
     course = tmp_path / "course"
     work, done = course / "source" / "ps1", course / "submitted" / "student" / "ps1"
     work.mkdir(parents=True)
@@ -102,7 +102,7 @@ def test_nbgraders_own_test_notebooks_are_scored_alike(tmp_path: Path, sandbox: 
 
 
 def test_our_courses_are_scored_alike_and_their_reference_solutions_are_honest(
-    tmp_path: Path, sandbox: NamespaceSandbox
+    tmp_path: Path, sandbox: ForkSandbox
 ) -> None:
     course = tmp_path / "course"
     sources = sorted(CONTENT.glob("*/*/source/*/*.ipynb"))

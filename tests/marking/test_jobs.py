@@ -12,22 +12,21 @@ from marking_campus import NOON, MarkingCampus, opened
 from sqlalchemy import select, update
 
 from grader.counting import Standing, choose
+from grader.job_progress import Progress, progress
 from grader.jobs import (
     BACKGROUND,
     ClaimLost,
     Ended,
-    Progress,
-    claim,
     enqueue_feedback,
     enqueue_marking,
     fail,
     finish,
     heartbeat,
-    progress,
     requeue,
     retry,
 )
 from grader.models import Attempt, Counting, Marking, MarkingKind, MarkingState
+from grader.queueing import claim
 
 LATER = NOON + timedelta(seconds=20)
 MUCH_LATER = NOON + timedelta(minutes=5)

@@ -15,9 +15,7 @@ from pathlib import Path
 import pytest
 from small_course import code, notebook
 
-from grader.sandbox import probe
-from grader.sandbox.base import Cancelled, Ending, Limits, SandboxJob, SandboxResult, SandboxUnavailable
-from grader.sandbox.detect import best_sandbox
+from grader.sandbox.base import Cancelled, Ending, Limits, Opening, SandboxJob, SandboxResult, SandboxUnavailable
 from grader.sandbox.launch import children_of
 from grader.sandbox.namespaces import NamespaceSandbox
 from grader.sandbox.process import ProcessSandbox
@@ -39,6 +37,11 @@ def errors(result: SandboxResult, index: int = 0) -> list[str]:
     return [o["ename"] for o in result.cells[index].outputs if o["output_type"] == "error"]
 
 
+@pytest.fixture(scope="module")
+def sandbox() -> NamespaceSandbox:
+    return NamespaceSandbox()
+
+
 @pytest.fixture
 def left_behind() -> Callable[[], list[int]]:
     """Processes that a job left, beside those that were there before the test."""
@@ -52,9 +55,10 @@ def descendants(pid: int) -> list[int]:
 
 
 def test_every_layer_holds_here() -> None:
-    layers = probe()
+    layers = NamespaceSandbox().layers()
     assert [layer.name for layer in layers if not layer.holds] == []
-    assert {layer.name for layer in layers} >= {"user", "capabilities", "files", "processes", "network", "nesting"}
+    names = {"user", "capabilities", "files", "processes", "network", "seccomp", "nesting"}
+    assert {layer.name for layer in layers} >= names
 
 
 def test_a_notebook_runs_as_in_jupyter(sandbox: NamespaceSandbox) -> None:
@@ -110,6 +114,11 @@ print(json.dumps({{
     assert not [name for name in seen["environment"] if name.startswith("BITGOEUL")]
     assert len(seen["others"]) <= 6
     assert seen["uid"] == [1000, 1000]
+
+
+def test_cells_cannot_be_led_one_by_one(sandbox: NamespaceSandbox) -> None:
+    with pytest.raises(SandboxUnavailable, match="whole notebooks only"):
+        sandbox.open(Opening())
 
 
 def test_the_runner_cannot_be_read_by_the_code_it_runs(sandbox: NamespaceSandbox) -> None:
@@ -360,8 +369,8 @@ def test_it_also_works_for_an_ordinary_user() -> None:
         pytest.skip("the other tests run as an ordinary user already")
     checkout = Path(__file__).resolve().parents[2]
     script = (
-        f"import sys; sys.path.insert(0, {str(checkout)!r}); from grader.sandbox import probe; "
-        "print([layer.name for layer in probe() if not layer.holds])"
+        f"import sys; sys.path.insert(0, {str(checkout)!r}); from grader.sandbox.namespaces import NamespaceSandbox; "
+        "print([layer.name for layer in NamespaceSandbox().layers() if not layer.holds])"
     )
     command = ["setpriv", "--reuid=1234", "--regid=1234", "--clear-groups", "/usr/bin/python3", "-B", "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
@@ -383,15 +392,3 @@ def test_the_process_sandbox_runs_but_says_it_isolates_nothing(
 def test_the_process_sandbox_refuses_production() -> None:
     with pytest.raises(SandboxUnavailable, match="does not serve in production"):
         ProcessSandbox(production=True)
-
-
-def test_without_namespaces_production_refuses_and_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "grader.sandbox.launch.START",
-        "import os; os.write(2, b'sandbox set-up failed: namespaces: "
-        "[Errno 1] unshare: Operation not permitted\\n'); os._exit(120)",
-    )
-    with pytest.raises(SandboxUnavailable, match="Allow user namespaces") as refused:
-        best_sandbox(production=True)
-    assert "사용자 네임스페이스를 허용하세요" in refused.value.korean
-    assert best_sandbox().name == "process"

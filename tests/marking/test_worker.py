@@ -17,13 +17,23 @@ import pytest
 from marking_campus import OFFERING, MarkingCampus, opened
 from nbgrader.api import Gradebook
 from small_course import PARTLY, RIGHT, WRONG, answered, cell_of
-from sqlalchemy import update
+from sqlalchemy import event, update
 
-from grader import archive, course_folder, gradebook, jobs, recording
+from grader import archive, contention, course_folder, doorbell, gradebook, jobs, presence, recording
 from grader.feedback import release_feedback
 from grader.gradebook import gradebook_url, marks
 from grader.models import Attempt, Counting, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
-from grader.sandbox.base import Sandbox, SandboxJob, SandboxResult, SandboxUnavailable
+from grader.sandbox.base import (
+    Ending,
+    Interpreters,
+    Opening,
+    Sandbox,
+    SandboxJob,
+    SandboxResult,
+    SandboxUnavailable,
+    Side,
+    SideEnded,
+)
 from grader.worker import Worker
 
 pytestmark = pytest.mark.namespaces
@@ -191,11 +201,38 @@ class Broken:
     name = "broken"
     isolates = True
 
+    def open(self, opening: Opening, cancel: threading.Event | None = None) -> Interpreters:
+        raise SandboxUnavailable("no namespaces today", "오늘은 네임스페이스가 없습니다")
+
     def run(self, job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult:
         raise SandboxUnavailable("no namespaces today", "오늘은 네임스페이스가 없습니다")
 
     def layers(self) -> list[Any]:
         return []
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Around:
+    """A sandbox around another one; what it adds happens when interpreters are opened."""
+
+    name, isolates = "around", True
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+
+    def open(self, opening: Opening, cancel: threading.Event | None = None) -> Interpreters:
+        return self.sandbox.open(opening, cancel)
+
+    def run(self, job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult:
+        return self.sandbox.run(job, cancel)
+
+    def layers(self) -> list[Any]:
+        return self.sandbox.layers()
+
+    def close(self) -> None:
+        """The other one's owner ends it."""
 
 
 def test_a_poisoned_job_is_set_aside_with_its_log_and_the_next_one_is_marked(
@@ -303,25 +340,23 @@ def test_a_worker_that_lost_its_claim_stores_nothing(
 ) -> None:
     campus.submit(answered(released, RIGHT))
 
-    class Slow:
-        name, isolates = "slow", True
+    class Slow(Around):
+        overtaken = False
 
-        def layers(self) -> list[Any]:
-            return []
+        def open(self, opening: Opening, cancel: threading.Event | None = None) -> Interpreters:
+            if not self.overtaken:
+                self.overtaken = True
+                assert worker_for(campus, remembering, ahead=60, name="quick").run(once=True) == 1
+            return super().open(opening, cancel)
 
-        def run(self, job: SandboxJob, cancel: threading.Event | None = None) -> SandboxResult:
-            result = remembering.run(job, cancel)
-            assert worker_for(campus, remembering, ahead=60, name="quick").run(once=True) == 1
-            return result
-
-    worker_for(campus, Slow(), name="slow").run(once=True)
+    worker_for(campus, Slow(remembering), name="slow").run(once=True)
     (marking,) = campus.markings()
     assert (marking.state, marking.claimed_by, marking.tries) == (MarkingState.DONE, "quick", 2)
     assert len(campus.feedback()) == 1
 
 
-def start_worker(campus: MarkingCampus, *options: str) -> subprocess.Popen[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("BITGOEUL")}
+def start_worker(campus: MarkingCampus, *options: str, **variables: str) -> subprocess.Popen[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("BITGOEUL")} | variables
     return subprocess.Popen(
         [sys.executable, "-m", "portal.cli", "worker", "--data", str(campus.root), *options],
         env=environment | {"BITGOEUL_DATABASE_URL": campus.database.url, "PYTHONWARNINGS": "ignore"},
@@ -417,3 +452,150 @@ def test_released_feedback_stays_and_is_opened_for_one_student_when_asked(
 
     assert is_open(campus.feedback(lee))
     assert not is_open(campus.feedback(kim))
+
+
+def test_each_phase_is_stored_with_the_result(
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
+) -> None:
+    campus.submit(answered(released, RIGHT))
+    worker_for(campus, remembering).run(once=True)
+    (marking,) = campus.markings()
+    assert marking.phase is None
+    phases = marking.phases or {}
+    assert list(phases) == ["reading", "running", "scoring", "storing"]
+    assert marking.started_at is not None
+    assert marking.finished_at is not None
+    took = (marking.finished_at - marking.started_at).total_seconds()
+    assert sum(told["seconds"] for told in phases.values()) <= took + 0.1
+    assert [told["at"] for told in phases.values()] == sorted(told["at"] for told in phases.values())
+
+
+def test_a_quick_job_is_written_twice_when_claimed_and_when_done(
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
+) -> None:
+    worker = worker_for(campus, remembering)
+    campus.submit(answered(released, RIGHT))
+    worker.run(once=True)  # warm: the second one takes less than the second after which its phase would be written
+    campus.submit(answered(released, RIGHT), "lee")
+    written: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.upper().startswith("UPDATE MARKING"):
+            written.append(statement)
+
+    event.listen(campus.database.engine, "before_cursor_execute", note)
+    worker.run(once=True)
+    assert len(written) == 2
+
+
+class Together(Around):
+    """A sandbox that runs nothing until `number` jobs are in it at once."""
+
+    def __init__(self, sandbox: Sandbox, number: int) -> None:
+        super().__init__(sandbox)
+        self.met = threading.Barrier(number)
+
+    def open(self, opening: Opening, cancel: threading.Event | None = None) -> Interpreters:
+        self.met.wait(60)
+        return super().open(opening, cancel)
+
+
+def test_a_worker_marks_several_at_once(campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox) -> None:
+    for _ in range(2):
+        for username in ("kim", "lee"):
+            campus.submit(answered(released, RIGHT), username)
+    worker = worker_for(campus, Together(remembering, 2), places=2)
+    assert worker.run(once=True) == 4
+    assert {(marking.state, marking.score) for marking in campus.markings()} == {(MarkingState.DONE, 6.0)}
+    assert len(campus.feedback()) == 4
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_a_worker_that_waits_is_woken_by_a_submission(
+    kind: str,
+    course: Path,
+    tmp_path: Path,
+    released: dict[str, Any],
+    remembering: Sandbox,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.worker.LOOK_EVERY", 120.0)
+    url = f"sqlite:///{tmp_path}/bitgoeul.db" if kind == "sqlite" else request.getfixturevalue("fresh_postgres")
+    with opened(tmp_path, url) as campus:
+        stop = threading.Event()
+        worker = worker_for(campus, remembering, stop=stop)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+
+        def is_announced() -> bool:
+            with campus.database.read() as session:
+                return bool(presence.alive(session, datetime.now(UTC)))
+
+        wait_until(is_announced, 30, "the worker didn't say that it runs")
+        campus.submit(answered(released, RIGHT))
+        with campus.database.write() as session:
+            doorbell.ring(session, doorbell.Bell.WORK)
+        wait_until(lambda: campus.markings()[0].state is MarkingState.DONE, 60, "nobody woke the worker")
+        stop.set()
+        with campus.database.write() as session:
+            doorbell.ring(session, doorbell.Bell.WORK)
+        thread.join(60)
+        assert not thread.is_alive()
+        with campus.database.read() as session:
+            assert presence.alive(session, datetime.now(UTC)) == []
+
+
+class OutOfTime(Around):
+    """A sandbox whose first run of anything ends for want of time."""
+
+    opened = 0
+
+    def open(self, opening: Opening, cancel: threading.Event | None = None) -> Interpreters:
+        self.opened += 1
+        if self.opened == 1:
+            raise SideEnded(Ending.TIMEOUT, Side.WORK)
+        return super().open(opening, cancel)
+
+
+@pytest.mark.parametrize(("stalled", "points"), [(0.9, 6.0), (0.05, 0.0)], ids=["crowded", "quiet"])
+def test_a_job_that_ran_out_of_time_on_a_crowded_machine_is_run_again(
+    campus: MarkingCampus,
+    released: dict[str, Any],
+    remembering: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    stalled: float,
+    points: float,
+) -> None:
+    monkeypatch.setattr(contention, "watch", lambda: lambda: contention.Conditions(wall=30.0, stalled=stalled))
+    campus.submit(answered(released, RIGHT))
+    worker_for(campus, OutOfTime(remembering), places=2).run(once=True)
+    (marking,) = campus.markings()
+    assert (marking.state, marking.score, marking.tries) == (MarkingState.DONE, points, 1)
+
+
+def test_a_job_that_lasts_tells_its_phase_meanwhile(campus: MarkingCampus, released: dict[str, Any]) -> None:
+    campus.submit(sleeping_notebook(released, 20))
+    process = start_worker(campus, "--jobs", "1")
+    try:
+        wait_until(lambda: campus.markings()[0].phase == "running", 60, "its phase was never written")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    assert campus.markings()[0].phase is None
+
+
+def test_a_killed_worker_leaves_no_folder_behind_its_successor(campus: MarkingCampus, released: dict[str, Any]) -> None:
+    temporary = campus.root / "tmp"
+    temporary.mkdir()
+    campus.submit(sleeping_notebook(released, 40))
+    first = start_worker(campus, TMPDIR=str(temporary))
+    wait_until(lambda: list(temporary.rglob("p1.ipynb")) != [], 60, "nothing was unpacked")
+    first.kill()
+    first.communicate()
+    assert list(temporary.rglob("p1.ipynb")) != []
+    second = start_worker(campus, "--once", TMPDIR=str(temporary))
+    _, log = second.communicate(timeout=60)
+    assert second.returncode == 0, log
+    assert [path.name for path in temporary.rglob("*")] == [f"bitgoeul-{os.geteuid()}"]

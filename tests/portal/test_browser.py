@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from portal_site import COURSE, Site, hand_in
+from regrade_rows import STUDENTS, marked, points_by_test, regrade_rows
+from sqlalchemy import select
 
 from cohorts.roster import preview_roster
-from grader.models import MarkingState
+from grader.models import Attempt, Marking, MarkingState
 
 pytestmark = pytest.mark.browser
 
@@ -96,6 +98,9 @@ def pages(busy_site: Site) -> dict[str, tuple[str, str]]:
         wrong = preview_roster(session, filename="잘못된 명단.csv", data=WRONG_ROSTER.encode(), **wanted)
     with busy_site.client("haneul.lee") as client:
         attempt = re.findall(r"/feedback/(\d+)", client.get(f"/learn/{COURSE}/first-steps").text)[0]
+    attempts = marked(busy_site, "cafe-sales", number=2)
+    regrade_rows(busy_site, attempts, "cafe-sales")
+    regraded = attempts["jiho.jung"]
     return {
         "student-home": ("haneul.lee", "/"),
         "student-assignment": ("haneul.lee", f"/learn/{COURSE}/first-steps"),
@@ -104,6 +109,9 @@ def pages(busy_site: Site) -> dict[str, tuple[str, str]]:
         "instructor-courses": ("yuna.kim", "/teach"),
         "instructor-course": ("yuna.kim", f"/teach/{COURSE}"),
         "instructor-assignment": ("yuna.kim", f"/teach/{COURSE}/assignments/first-steps"),
+        "instructor-rules": ("yuna.kim", f"/teach/{COURSE}/assignments/first-steps/policy"),
+        "instructor-regrade": ("yuna.kim", f"/teach/{COURSE}/assignments/cafe-sales/regrade"),
+        "instructor-attempt": ("yuna.kim", f"/teach/{COURSE}/assignments/cafe-sales/attempts/{regraded}"),
         "instructor-marks": ("yuna.kim", f"/teach/{COURSE}/marks"),
         "admin-cohorts": ("sera.oh", "/cohorts"),
         "admin-cohort": ("sera.oh", "/cohorts/jc-2026-1"),
@@ -319,4 +327,22 @@ def test_a_server_that_does_not_come_up_leaves_no_button_busy(browser: Browser, 
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     page.go_back()
     expect(page.get_by_role("button", name="채점 서버 열기")).to_be_enabled()
+    context.close()
+
+
+def test_the_preview_comes_by_itself_when_the_last_attempt_is_marked(browser: Browser, site: Site) -> None:
+    number = regrade_rows(site, marked(site), state=MarkingState.QUEUED)
+    context = open_browser(browser, site, "yuna.kim")
+    page = context.new_page()
+    page.goto(f"{site.url}/teach/{COURSE}/assignments/first-steps/regrade")
+    page.wait_for_selector(".following")
+    expect(page.locator("dd[data-value=queued]")).to_have_text("3")
+    expect(page.get_by_role("button", name="모두에게 적용")).to_have_count(0)
+    with site.campus.database.write() as session:
+        for marking in session.scalars(select(Marking).where(Marking.regrade_id == number)):
+            new = STUDENTS[session.get_one(Attempt, marking.attempt_id).username][1]
+            marking.state, marking.score, marking.max_score = MarkingState.DONE, new, 10
+            marking.tests = points_by_test(new)
+    expect(page.get_by_role("button", name="모두에게 적용")).to_be_visible()
+    expect(page.locator("tr", has_text="이하늘")).to_contain_text("+2")
     context.close()

@@ -9,8 +9,8 @@ import pytest
 from portal_site import COURSE, FEEDBACK_HTML, Site, hand_in
 
 from grader.assignments import find_assignment
+from grader.extensions import grant_extension
 from grader.models import Attempt, MarkingState
-from grader.policies import grant_extension
 from grader.releases import withdraw_release
 
 WHO = "haneul.lee"
@@ -205,5 +205,6 @@ def test_a_name_is_shown_and_never_run(site: Site) -> None:
 
 def test_the_page_refreshes_itself_only_while_something_will_change(busy_site: Site) -> None:
     with busy_site.client(WHO) as client:
-        assert 'hx-trigger="every 3s"' in client.get(f"/learn/{COURSE}/cafe-sales").text
-        assert 'hx-trigger="every 3s"' not in client.get(f"/learn/{COURSE}/first-steps").text
+        trigger = 'hx-trigger="bitgoeul-attempt from:body, every 30s"'
+        assert trigger in client.get(f"/learn/{COURSE}/cafe-sales").text
+        assert trigger not in client.get(f"/learn/{COURSE}/first-steps").text

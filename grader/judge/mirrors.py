@@ -1,0 +1,156 @@
+"""Mutable values that live on both sides: who is whose twin, and what changed since both sides last agreed.
+
+A mutable value that crosses the link gets a number, and its copy on the other side the same one, so that it keeps its
+identity: sent again it is a reference, and what one side changes in place the other side learns (`changed`). The judge
+side drops pairs that nothing but this table refers to any more (`sweep`) and tells the other side so.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from operator import is_
+from typing import Any
+
+from grader.judge.faults import ProtocolFault
+from grader.judge.kinds import Frozen, Mutable, Parts, Registry
+
+MOST = 1_000_000
+_SIMPLE = frozenset({int, str, bytes, bool, type(None), complex})
+
+
+class Mirror:
+    """One mutable value, and its parts when both sides last agreed. `origin` names the operation that brought it."""
+
+    __slots__ = ("kind", "number", "object", "origin", "seen")
+
+    def __init__(self, number: int, obj: Any, kind: Mutable, origin: str) -> None:
+        self.number = number
+        self.object = obj
+        self.kind = kind
+        self.origin = origin
+        self.seen: Parts = ()
+
+    def agree(self) -> None:
+        """What the value holds now is what both sides know."""
+        self.seen = self.kind.split(self.object)
+
+
+class Mirrors:
+    """One side's table. The sides number in steps of two, so that numbers never meet."""
+
+    def __init__(self, first: int, registry: Registry) -> None:
+        self._next = first
+        self._registry = registry
+        self._parity = first % 2
+        self.by_number: dict[int, Mirror] = {}
+        self._by_object: dict[int, Mirror] = {}
+        self.origin = ""
+        self._lone = _count_of_lone_mirror()
+
+    def of(self, obj: Any) -> Mirror | None:
+        """The mirror of this very object, if it has one."""
+        return self._by_object.get(id(obj))
+
+    def at(self, number: int) -> Mirror:
+        """The mirror with this number; a fault if there is none."""
+        try:
+            return self.by_number[number]
+        except KeyError:
+            raise ProtocolFault("A mutable value was named that neither side has sent.") from None
+
+    def add(self, obj: Any, kind: Mutable) -> Mirror:
+        """A mirror for an object of this side, with a new number."""
+        self._next += 2
+        return self._enter(Mirror(self._next - 2, obj, kind, self.origin))
+
+    def adopt(self, number: int, obj: Any, kind: Mutable) -> Mirror:
+        """A mirror for the copy of an object that the other side numbered."""
+        if number % 2 == self._parity or number in self.by_number:
+            raise ProtocolFault("A mutable value came with a number that is not the sender's to give.")
+        return self._enter(Mirror(number, obj, kind, self.origin))
+
+    def _enter(self, mirror: Mirror) -> Mirror:
+        if len(self.by_number) >= MOST:
+            raise ProtocolFault(f"More than {MOST} mutable values are on the link.")
+        self.by_number[mirror.number] = mirror
+        self._by_object[id(mirror.object)] = mirror
+        return mirror
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Forget these; unknown numbers are no fault."""
+        for number in numbers:
+            mirror = self.by_number.pop(number, None)
+            if mirror is not None:
+                del self._by_object[id(mirror.object)]
+
+    def changed(self) -> list[tuple[Mirror, Parts]]:
+        """Those that are no longer as both sides know them, with what they hold now."""
+        found = []
+        for mirror in list(self.by_number.values()):
+            parts = mirror.kind.split(mirror.object)
+            if not self.alike(parts, mirror.seen):
+                found.append((mirror, parts))
+        return found
+
+    def alike(self, one: Any, two: Any) -> bool:
+        """Whether two parts are the same, without calling anything that a student wrote."""
+        if one is two:
+            return True
+        kind = type(one)
+        if kind is not type(two):
+            return False
+        if kind is tuple:
+            return len(one) == len(two) and (all(map(is_, one, two)) or all(map(self.alike, one, two)))
+        if kind is float:
+            return bool(one == two or (one != one and two != two))
+        if kind in _SIMPLE:
+            return bool(one == two)
+        found = self._registry.by_type.get(kind)
+        return isinstance(found, Frozen) and self.alike(found.split(one), found.split(two))
+
+    def is_lone(self, mirror: Mirror) -> bool:
+        """Whether nothing but this table refers to the value."""
+        return sys.getrefcount(mirror.object) <= self._lone
+
+    def clear(self) -> None:
+        """Forget all pairs: a cell is over."""
+        self.by_number.clear()
+        self._by_object.clear()
+
+    def alive(self, numbers: Iterable[int]) -> tuple[int, ...]:
+        """Those of `numbers` that this side's code still refers to, directly or within another one it refers to."""
+        inner: dict[int, int] = {}
+        below: dict[int, list[Mirror]] = {}
+        for mirror in self.by_number.values():
+            found = [self._by_object[id(part)] for part in mirror.seen if id(part) in self._by_object]
+            below[mirror.number] = found
+            for child in found:
+                inner[child.number] = inner.get(child.number, 0) + 2  # in the value itself, and in `seen`
+        reached: set[int] = set()
+        todo = []
+        for mirror in self.by_number.values():
+            if sys.getrefcount(mirror.object) - inner.get(mirror.number, 0) > self._lone:
+                todo.append(mirror)
+        while todo:
+            mirror = todo.pop()
+            if mirror.number not in reached:
+                reached.add(mirror.number)
+                todo += below[mirror.number]
+        return tuple(number for number in numbers if number in reached)
+
+    def sweep(self) -> list[int]:
+        """Drop what nothing else refers to; their numbers."""
+        dropped: list[int] = []
+        while True:
+            lone = [number for number, mirror in self.by_number.items() if self.is_lone(mirror)]
+            if not lone:
+                return dropped
+            self.drop(lone)
+            dropped += lone
+
+
+def _count_of_lone_mirror() -> int:
+    """What `getrefcount` says, as `is_lone` asks, about a value that only a mirror holds."""
+    mirror = Mirror(0, [], Mutable("", tuple, lambda target, parts: None), "")
+    return sys.getrefcount(mirror.object)

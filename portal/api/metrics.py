@@ -1,0 +1,127 @@
+"""The grader's figures for Prometheus, in its text format. For who holds the metrics token, and nobody else.
+
+Owns the names of the series (docs/reference/metrics.md). The figures themselves are `grader.figures`' business.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+from fastapi import APIRouter, Depends, Request, Response
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from cohorts.database import Database
+from grader.figures import Figures, Histogram, Snapshot
+from portal.context import Campus, campus
+
+router = APIRouter(prefix="/api", tags=["metrics"])
+
+FRESH_FOR = 5.0
+QUESTION_LABELS = ("offering", "assignment", "notebook", "cell")
+
+
+class MetricsPage:
+    """The page as it was made last; made anew when it is older than FRESH_FOR, however many ask."""
+
+    def __init__(self) -> None:
+        self._figures = Figures()
+        self._lock = threading.Lock()
+        self._page = b""
+        self._made_at = -FRESH_FOR
+
+    def read(self, database: Database) -> bytes:
+        with self._lock:
+            if time.monotonic() - self._made_at >= FRESH_FOR:
+                with database.read() as session:
+                    snapshot = self._figures.read(session, datetime.now(UTC))
+                self._page = encode(snapshot)
+                self._made_at = time.monotonic()
+            return self._page
+
+
+def metrics_page(request: Request) -> MetricsPage:
+    """This portal's page of metrics."""
+    return cast(MetricsPage, request.app.state.metrics_page)
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+def metrics(here: Annotated[Campus, Depends(campus)], page: Annotated[MetricsPage, Depends(metrics_page)]) -> Response:
+    """What the grader did and does, in Prometheus' text format 0.0.4."""
+    return Response(page.read(here.database), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The snapshot as Prometheus reads it."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(snapshot))
+    return generate_latest(registry)
+
+
+class _Families(Collector):
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterable[Metric]:
+        yield from _now(self._snapshot)
+        yield from _ever(self._snapshot)
+        yield from _questions(self._snapshot)
+
+
+def _now(snapshot: Snapshot) -> Iterable[Metric]:
+    states = GaugeMetricFamily("bitgoeul_markings", "Markings by state.", labels=["state"])
+    for state, number in snapshot.states.items():
+        states.add_metric([state], number)
+    depth = GaugeMetricFamily(
+        "bitgoeul_queue_depth", "Markings that wait, by priority; 0 is students'.", labels=["priority"]
+    )
+    for priority, number in sorted({0: 0, **snapshot.queued}.items()):
+        depth.add_metric([str(priority)], number)
+    yield states
+    yield depth
+    yield GaugeMetricFamily("bitgoeul_workers", "Workers that were seen lately.", value=snapshot.workers)
+    yield GaugeMetricFamily("bitgoeul_worker_slots", "Markings that all workers take at once.", value=snapshot.slots)
+
+
+def _ever(snapshot: Snapshot) -> Iterable[Metric]:
+    totals = snapshot.totals
+    finished = CounterMetricFamily(
+        "bitgoeul_markings_finished", "Markings that ended, by kind and outcome.", labels=["kind", "outcome"]
+    )
+    for (kind, outcome), number in sorted(totals.outcomes.items()):
+        finished.add_metric([kind, outcome], number)
+    yield finished
+    yield _histograms("bitgoeul_queue_seconds", "Time from being queued to the claim.", "kind", totals.queue)
+    yield _histograms("bitgoeul_marking_seconds", "Time from the claim to the end.", "kind", totals.marking)
+    yield _histograms("bitgoeul_phase_seconds", "Time in each phase of a marking.", "phase", totals.phases)
+
+
+def _histograms(name: str, text: str, label: str, found: dict[str, Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, text, labels=[label])
+    for value, histogram in sorted(found.items()):
+        family.add_metric([value], histogram.cumulative(), histogram.total)
+    return family
+
+
+def _questions(snapshot: Snapshot) -> Iterable[Metric]:
+    texts = {
+        "students": "Students whose counting attempt was marked on this question.",
+        "judged": "Of these, who have points for it.",
+        "passed": "Of these, who have all of its points.",
+        "mean_points": "Mean points of those who have points.",
+        "max_points": "What the question is worth.",
+    }
+    for field, text in texts.items():
+        family = GaugeMetricFamily(f"bitgoeul_question_{field}", text, labels=QUESTION_LABELS)
+        for figure in snapshot.questions:
+            value = getattr(figure.question, field)
+            if value is not None:
+                question = figure.question
+                family.add_metric([figure.offering_id, figure.assignment, question.notebook, question.name], value)
+        yield family
