@@ -8,6 +8,9 @@ import importlib
 from bench.report import table, write
 
 NAMES = {
+    "throughput": "submissions a minute, stored to feedback ready, against nbgrader's own ways",
+    "burst": "seconds until 200 submissions within 10 seconds all have feedback",
+    "soak": "what a worker holds before and after 10,000 jobs",
     "marking": "submissions marked a minute, against `nbgrader autograde` on the same course folder",
     "latency": "seconds from submit to feedback through a running campus, against nbgrader's two commands",
     "regrade": "seconds to mark 1,000 attempts again with other tests, to see what changes, and to apply it",

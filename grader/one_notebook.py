@@ -17,7 +17,7 @@ from grader.marking import mark_notebook
 from grader.release_evidence import evidence_of
 from grader.results import MarkingResult
 from grader.sandbox.base import Limits, Sandbox
-from grader.source import read_any_notebook, read_source_notebook
+from grader.source_reading import read_any_notebook, read_source_notebook
 
 MOST_FILES = 2000
 KEPT_BACK = (".ipynb", ".db", ".sqlite")

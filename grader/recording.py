@@ -16,11 +16,12 @@ from grader.counting import enqueue_if_overtaken, rule_on
 from grader.course_folder import place_marking, placed_attempt
 from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
 from grader.jobs import ClaimLost, Ended, Job
-from grader.models import Attempt
+from grader.models import Attempt, FeedbackPolicy
 from grader.phases import PhaseClock
 from grader.policies import lateness_of
 from grader.results import MarkingResult
-from grader.source import SourceAssignment, read_gradebook
+from grader.source import SourceAssignment
+from grader.source_reading import read_gradebook
 from grader.storage import Storage
 
 Clock = Callable[[], datetime]
@@ -40,7 +41,8 @@ def record_marking(
 ) -> None:
     """Store `result` where it counts: the gradebook where this attempt stands in it, feedback in any case.
 
-    `offering` is the course folder, `submission` the folder with what was handed in. Raises ClaimLost.
+    `offering` is the course folder, `submission` the folder with what was handed in. Feedback of a suspect marking
+    waits for a person to release it. Raises ClaimLost.
     """
     with gradebook.offering_lock(offering):
         if not jobs.still_held(database, job):
@@ -87,7 +89,7 @@ def record_marking(
                 attempt_id=job.attempt_id,
                 bundle=bundle,
                 grades=grades,
-                policy=job.feedback_policy,
+                policy=job.feedback_policy if result.integrity == "clean" else FeedbackPolicy.MANUAL,
                 now=now,
             )
             placed = placed_attempt(offering, job.assignment, job.username)

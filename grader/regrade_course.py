@@ -21,14 +21,8 @@ from grader import archive
 from grader.release_build import build_student_version
 from grader.releases import IGNORED, keep_source, require_inside
 from grader.sandbox.base import Sandbox
-from grader.source import (
-    SourceAssignment,
-    SourceCell,
-    SourceNotebook,
-    build_notebook,
-    layout_of,
-    read_any_notebook,
-)
+from grader.source import SourceAssignment, SourceCell, SourceNotebook, build_notebook
+from grader.source_reading import layout_of, read_any_notebook
 from grader.storage import Storage
 
 OPENED_AT_ONCE = 4

@@ -24,7 +24,8 @@ from cohorts.errors import Invalid, TooLarge
 from grader.course_folder import plain_files
 from grader.exchange.archive_rules import LIMITS, ArchiveError, check_amount, check_name, check_place
 from grader.sandbox.base import MIB, Limits, Sandbox, SandboxJob, SandboxResult
-from grader.source import SourceCell, SourceNotebook, build_notebook, read_any_notebook
+from grader.source import SourceCell, SourceNotebook, build_notebook
+from grader.source_reading import read_any_notebook
 
 INSIDE = Path(__file__).with_name("release_inside.py")
 BUILD_SECONDS = 300.0

@@ -27,7 +27,8 @@ from grader.release_leaks import find_leaks
 from grader.release_report import CellReport, ReleaseReport
 from grader.results import NotebookResult
 from grader.sandbox.base import Limits, Sandbox
-from grader.source import SourceNotebook, read_any_notebook, with_layout
+from grader.source import SourceNotebook
+from grader.source_reading import read_any_notebook, with_layout
 
 RUNS = 3
 

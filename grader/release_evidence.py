@@ -12,7 +12,8 @@ from pathlib import Path
 from grader.reference import reference_run
 from grader.sandbox.base import Limits, Sandbox
 from grader.sanitize import sanitize
-from grader.source import SourceNotebook, read_any_notebook
+from grader.source import SourceNotebook
+from grader.source_reading import read_any_notebook
 from grader.strength import CellProfile
 
 

@@ -27,7 +27,8 @@ from grader.running import Run
 from grader.sandbox.base import Limits
 from grader.sandbox.execution import reason_for
 from grader.sanitize import SKIP_TAG
-from grader.source import SourceNotebook, read_gradebook
+from grader.source import SourceNotebook
+from grader.source_reading import read_gradebook
 from grader.strength import CellProfile
 
 DEFAULT_WALL = 600.0

@@ -33,7 +33,8 @@ from grader.recording import record_marking, renew_feedback
 from grader.release_records import evidence_for
 from grader.results import MarkingResult
 from grader.sandbox.base import Cancelled, Limits, Sandbox
-from grader.source import SourceAssignment, read_gradebook, with_earlier, with_profiles
+from grader.source import SourceAssignment, with_profiles
+from grader.source_reading import read_gradebook, with_earlier
 from grader.storage import Storage
 
 log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
+from grader.sandbox.base import Layer
 from portal.campus_tree import PROXY, ROOT
 
 State = Literal["ok", "weak", "missing"]
@@ -151,12 +152,13 @@ def _settings(data: Path) -> Finding:
 def _sandbox() -> list[Finding]:
     from grader.sandbox import probe
 
-    return [
-        Finding(
-            f"Sandbox: {layer.name}",
-            "ok" if layer.holds else "weak",
-            "holds" if layer.holds else "does not hold",
-            "" if layer.holds else layer.reason.en,
-        )
-        for layer in probe()
-    ]
+    return [_layer(layer) for layer in probe()]
+
+
+def _layer(layer: Layer) -> Finding:
+    name = f"Sandbox: {layer.name}"
+    if layer.holds:
+        return Finding(name, "ok", "holds")
+    if layer.substitute is not None:
+        return Finding(name, "weak", layer.substitute.en, layer.reason.en)
+    return Finding(name, "weak", "does not hold", layer.reason.en)

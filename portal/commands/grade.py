@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,8 @@ def grade(source: Path, submission: Path, files: Path | None, time_limit: float,
     try:
         sandbox = best_sandbox(insist=not unsafe)
         limits = Limits(wall=time_limit, cell=min(30.0, time_limit))
-        result = mark_one(source, submission, sandbox, limits, files)
+        with closing(sandbox):
+            result = mark_one(source, submission, sandbox, limits, files)
     except CampusError as error:
         click.echo(f"{error.korean} {error.message}", err=True)
         sys.exit(2)

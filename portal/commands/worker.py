@@ -32,7 +32,7 @@ from portal.commands.options import data_option
     type=click.IntRange(1, 256),
     default=None,
     envvar="BITGOEUL_WORKER_JOBS",
-    help="Submissions to mark at once [default: one per core, as far as memory goes].",
+    help="Submissions to mark at once [default: one more than cores, as far as memory goes].",
 )
 def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     """Mark what students hand in, until stopped.
@@ -67,7 +67,7 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     log = logging.getLogger("grader.worker")
     places = jobs or machine_places()
     log.info("worker started, sandbox: %s, jobs at once: %s", sandbox.name, places)
-    with workplace() as folder, closing(database):
+    with workplace() as folder, closing(database), closing(sandbox):
         tempfile.tempdir = str(folder)  # whatever this process unpacks or builds, the sandbox's folders among it
         taken = run_worker(
             database,

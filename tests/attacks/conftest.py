@@ -17,7 +17,7 @@ from small_course import write
 
 from grader.sandbox.base import Sandbox
 from grader.sandbox.detect import best_sandbox
-from grader.source import read_source_notebook
+from grader.source_reading import read_source_notebook
 
 CONTROL = "control"
 TOKEN = "token-of-the-campus-0417"
@@ -105,4 +105,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, listeners:
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BITGOEUL_PORTAL_TOKEN", TOKEN)
-        yield World(source, course, sandbox, tmp_path_factory.mktemp("work"), places)
+        given = tmp_path_factory.mktemp("given")
+        for name, content in attacked_course.DATA.items():
+            (given / name).write_text(content, encoding="utf-8")
+        yield World(source, course, sandbox, tmp_path_factory.mktemp("work"), places, given)

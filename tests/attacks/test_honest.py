@@ -19,7 +19,8 @@ from grader.reading import read_notebook
 from grader.results import MarkingResult
 from grader.sandbox.base import Limits, Sandbox
 from grader.sanitize import sanitize
-from grader.source import SourceAssignment, read_source_notebook
+from grader.source import SourceAssignment
+from grader.source_reading import read_source_notebook
 
 pytestmark = pytest.mark.namespaces
 FORMS = MODES if can_force_modes() else MODES[1:]

@@ -17,7 +17,8 @@ from marking_campus import MarkingCampus, opened
 
 from grader.releases import build_release
 from grader.sandbox.fork import ForkSandbox
-from grader.source import SourceAssignment, read_gradebook
+from grader.source import SourceAssignment
+from grader.source_reading import read_gradebook
 
 COURSE_ID = "jc-2026-1-python-data"
 

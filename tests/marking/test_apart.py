@@ -23,7 +23,8 @@ from grader.running import imports_of
 from grader.sandbox.base import Limits
 from grader.sandbox.fork import ForkSandbox
 from grader.sanitize import sanitize
-from grader.source import SourceAssignment, SourceNotebook, read_source_notebook
+from grader.source import SourceAssignment, SourceNotebook
+from grader.source_reading import read_source_notebook
 from grader.strength import CellProfile, Strength, read_profile
 
 LIMITS = Limits(cell=10, wall=60)

@@ -24,12 +24,12 @@ from grader.workplace import sweep, workplace
 
 GIB = 1024**3
 NUMBERS = {
-    "as many as cores": (4.0, 64 * GIB, 1, 4),
+    "one more than cores": (4.0, 64 * GIB, 1, 5),
     "as many as fit into memory": (16.0, 9 * GIB, 1, 4),
     "shared among workers": (8.0, 64 * GIB, 2, 4),
     "never none": (0.5, GIB, 1, 1),
     "more workers than cores": (2.0, 64 * GIB, 5, 1),
-    "a fraction of a core is none": (2.9, 64 * GIB, 1, 2),
+    "a fraction of a core is none": (2.9, 64 * GIB, 1, 3),
 }
 
 

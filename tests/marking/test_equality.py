@@ -18,7 +18,7 @@ from grader.marking import mark
 from grader.results import MarkingResult
 from grader.sandbox.base import Limits
 from grader.sandbox.fork import ForkSandbox
-from grader.source import read_gradebook
+from grader.source_reading import read_gradebook
 
 pytestmark = pytest.mark.namespaces
 INSTALLED = Path(nbgrader.__file__).parent

@@ -16,7 +16,8 @@ from grader import archive
 from grader.reading import Unreadable, read_notebook
 from grader.results import Severity
 from grader.sanitize import sanitize
-from grader.source import SourceAssignment, with_earlier
+from grader.source import SourceAssignment
+from grader.source_reading import with_earlier
 
 Change = Callable[[dict[str, Any]], None]
 

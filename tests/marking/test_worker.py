@@ -17,12 +17,12 @@ import pytest
 from marking_campus import OFFERING, MarkingCampus, opened
 from nbgrader.api import Gradebook
 from small_course import PARTLY, RIGHT, WRONG, answered, cell_of
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from grader import archive, contention, course_folder, doorbell, gradebook, jobs, presence, recording
 from grader.feedback import release_feedback
 from grader.gradebook import gradebook_url, marks
-from grader.models import Attempt, Counting, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
+from grader.models import Assignment, Attempt, Counting, Feedback, FeedbackPolicy, Marking, MarkingKind, MarkingState
 from grader.sandbox.base import (
     Ending,
     Interpreters,
@@ -193,6 +193,21 @@ def test_a_submission_that_sends_files_in_the_way_is_marked_all_the_same(
     worker_for(campus, remembering).run(once=True)
     assert score(campus) == 6.0
     assert marks(campus.course)[0].submitted_at == datetime(2026, 3, 20, 3, 1, tzinfo=UTC)
+
+
+def test_a_suspect_marking_is_withheld_until_a_person_releases_it(
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
+) -> None:
+    nb = answered(released, RIGHT)
+    cell_of(nb, "square_test")["source"] = "assert True"
+    attempt = campus.submit(nb)
+    worker_for(campus, remembering).run(once=True)
+    assert campus.markings(attempt)[0].integrity == "suspect"
+    (feedback,) = campus.feedback(attempt)
+    assert feedback.released_at is None
+    with campus.database.write() as session:
+        assert release_feedback(session, session.scalars(select(Assignment)).one().id, datetime.now(UTC)) == 1
+    assert campus.feedback(attempt)[0].released_at is not None
 
 
 class Broken:
