@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from grader.aside import Surroundings
 from grader.conducting import Conducted
 from grader.guarding import Guard
 from grader.judge.plan import PlannedCell, Role
@@ -48,7 +49,7 @@ def reference_run(
     """Run the instructor's notebook `nb` (nbformat 4, sanitized against `source`) both ways."""
     run = Run.of(copy.deepcopy(nb), source, sandbox, limits, files, given, cancel)
     cells = run.cells
-    guard = Guard(source.name, None, random.Random(SEED))
+    guard = Guard(source.name, None, random.Random(SEED), Surroundings.of(cells, source.reference))
     alone = run.conductor.guarded(cells, guard.step)
     plan = run.plan(cells)
     first = run.conductor.apart(cells, plan, {}, reference=True)
@@ -59,7 +60,8 @@ def reference_run(
         same = _outcome(alone, cell) == _outcome(first, cell) == _outcome(again, cell)
         faultless = not any(_evidence(done, cell).get("faults") for done in (first, again))
         strength = seen[name].strength if same and faultless else Strength.SHARED
-        profile[name] = CellProfile(strength, seen[name].evidence, guard.answered.get(name, frozenset()))
+        answered, shown = guard.answered.get(name, frozenset()), guard.shown.get(name)
+        profile[name] = CellProfile(strength, seen[name].evidence, answered, shown)
     ends = ({name: _outcome(done, cell) for name, cell in _tests(cells).items()} for done in (alone, again))
     return Reference(profile, *ends)
 

@@ -16,6 +16,7 @@ from threading import Event
 from typing import Any
 
 from courses.model import Text
+from grader.aside import Surroundings
 from grader.cell_roles import roles_of
 from grader.conducting import Conducted, Conductor
 from grader.exposure import failed_output
@@ -84,7 +85,7 @@ class Run:
             cell.name: _strength(apart, cell, self.source) for cell in cells if cell.role is Role.TEST and cell.name
         }
         if Strength.SHARED in strengths.values():
-            guard = Guard(self.source.name, profile, chance)
+            guard = Guard(self.source.name, profile, chance, Surroundings.of(cells, self.source.reference))
             guarded = self.conductor.guarded(cells, guard.step)
             findings += guard.findings
             for cell in cells:

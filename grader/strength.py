@@ -26,18 +26,23 @@ class CellProfile:
     """What is known of one test cell.
 
     `evidence` is what the judge saw the reference solution need (None where it never ran there). `probes` are the
-    numbers of the probes of `grader.probes` that the reference solution answered as an honest one does.
+    numbers of the probes of `grader.probes` that the reference solution answered as an honest one does. `shown` is what
+    its interpreter showed when it was watched (None where it never was): what an honest one may show, too.
     """
 
     strength: Strength
     evidence: Mapping[str, Any] | None = None
     probes: frozenset[int] = field(default_factory=frozenset)
+    shown: frozenset[str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return {"strength": self.strength.value, "evidence": self.evidence, "probes": sorted(self.probes)}
+        shown = None if self.shown is None else sorted(self.shown)
+        raw = {"strength": self.strength.value, "evidence": self.evidence, "probes": sorted(self.probes)}
+        return raw if shown is None else {**raw, "shown": shown}
 
 
 def read_profile(raw: Mapping[str, Any]) -> CellProfile:
     """The profile that `to_dict` wrote."""
-    return CellProfile(Strength(raw["strength"]), raw["evidence"], frozenset(raw["probes"]))
+    shown = frozenset(raw["shown"]) if "shown" in raw else None
+    return CellProfile(Strength(raw["strength"]), raw["evidence"], frozenset(raw["probes"]), shown)

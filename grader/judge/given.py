@@ -35,7 +35,7 @@ class GivenFiles:
 
     def __init__(self, given: str, work: str) -> None:
         self._given, self._work = given, work
-        self._names = tuple(name for name in sorted(_files_below(given)) if self._is_genuine(name))
+        self._names = {name: self._signature(name) for name in _files_below(given) if self._is_genuine(name)}
         self._watched: set[str] = set()
         self._noting = False
         self._changed: set[str] = set()
@@ -48,7 +48,7 @@ class GivenFiles:
     def begin(self, rewritten: Collection[str] | None) -> None:
         """A cell begins. `rewritten` are the files to leave alone; None leaves all alone, to see what changes."""
         self._noting = rewritten is None
-        self._changed = self._not_genuine() if self._noting else set()
+        self._changed = self._written() if self._noting else set()
         self._watched = set() if rewritten is None else set(self._names).difference(rewritten)
         self._read, self._aside, self.faults = {}, {}, []
         self._put_right(self._watched)
@@ -76,7 +76,7 @@ class GivenFiles:
                 if aside is not None:
                     os.rename(aside, leaf, src_dir_fd=folder, dst_dir_fd=folder)
         self._aside = {}
-        return self._changed | self._not_genuine() if self._noting else set()
+        return self._changed | self._written() if self._noting else set()
 
     def _look(self, event: str, args: tuple[Any, ...]) -> None:
         """An audit hook: sees what this interpreter opens, before it does."""
@@ -110,8 +110,10 @@ class GivenFiles:
                 with contextlib.suppress(OSError), self._parent(name) as folder:
                     os.unlink(aside, dir_fd=folder)
 
-    def _not_genuine(self) -> set[str]:
-        return {name for name in self._names if not self._is_genuine(name)}
+    def _written(self) -> set[str]:
+        """What was written to since the beginning, even if it holds the same again: a result, then, and no data."""
+        first = self._names.items()
+        return {name for name, seen in first if self._signature(name) != seen or not self._is_genuine(name)}
 
     # -- one file
 

@@ -24,7 +24,7 @@ from grader.judge.names import JudgeNames
 from grader.judge.operations import VALUE
 from grader.judge.peer import Peer
 from grader.judge.shared import Shared
-from grader.judge.surrogates import Method, Surrogate, SurrogateMeta, is_surrogate
+from grader.judge.surrogates import SurrogateMeta, is_surrogate
 from grader.judge.work import ShellLike
 
 PATIENCE = 3.0  # seconds for the last word of a cell, when no timer runs

@@ -135,7 +135,11 @@ def _wrapper(code: str, kind: type, name: str, inner: type) -> Mutable:
         (held,) = parts
         setattr(target, name, exactly(inner, held))
 
-    return Mutable(code, split, fill, blank=lambda: kind(inner()) if inner is not list else kind())
+    return Mutable(code, split, fill, blank=lambda: kind(inner()))
+
+
+def _flat_items(value: Any) -> Parts:
+    return tuple(chain.from_iterable(value))
 
 
 def _split_names(value: types.SimpleNamespace) -> Parts:
@@ -155,8 +159,8 @@ def _split_array(value: array[Any]) -> Parts:
 
 
 def _join_array(parts: Parts) -> array[Any]:
-    code, data = (exactly(kind, part) for kind, part in zip((str, bytes), parts, strict=True))
-    if len(code) != 1 or code not in ARRAYS:
+    code, data = exactly(str, parts[0]), exactly(bytes, parts[1])
+    if len(parts) != 2 or len(code) != 1 or code not in ARRAYS:
         raise ValueError("an array of an unknown type")
     return array(code, data)
 
@@ -178,8 +182,12 @@ def entries() -> Entries:
     yield UserDict, _wrapper("ud", UserDict, "data", dict)
     yield UserString, _wrapper("us", UserString, "data", str)
     yield ChainMap, _wrapper("uc", ChainMap, "maps", list)
-    yield types.SimpleNamespace, Mutable("ns", _split_names, _fill_names, blank=types.SimpleNamespace)
+    yield types.SimpleNamespace, Mutable("sn", _split_names, _fill_names, blank=types.SimpleNamespace)
     yield array, Mutable("ar", _split_array, _fill_array, join=_join_array)
+    ordered: Any = OrderedDict()
+    yield type(ordered.keys()), Frozen("oK", tuple, lambda parts: OrderedDict.fromkeys(parts).keys())
+    yield type(ordered.values()), Frozen("oV", tuple, lambda parts: OrderedDict(enumerate(parts)).values())
+    yield type(ordered.items()), Frozen("oI", _flat_items, lambda parts: OrderedDict(pairs_of(parts)).items())
     yield random.Random, Mutable("R", _split_random, _fill_random, blank=lambda: random.Random(0))
     yield datetime.date, Frozen("a", lambda v: (v.year, v.month, v.day), _join_date)
     yield datetime.time, Frozen("t", lambda v: (*_time_parts(v), v.tzinfo), _join_time)

@@ -12,6 +12,7 @@ import enum
 import importlib
 import sys
 import types
+from collections import ChainMap, UserDict, UserList, UserString
 from typing import Any
 
 from grader.judge.checks import pairs_of
@@ -19,6 +20,7 @@ from grader.judge.describe import base_with_content, mro_of, place_of
 from grader.judge.kinds import Mutable, Parts, Registry
 
 NOTEBOOK = "__main__"
+WRAPPERS = (UserDict, UserList, UserString, ChainMap)  # by-value types whose state is all there is to them
 NAMED = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 
 
@@ -92,7 +94,7 @@ class Shared:
         return (
             new is object
             and not issubclass(kind, (BaseException, enum.Enum))
-            and base_with_content(kind, self.registry) is None
+            and base_with_content(kind, self.registry) in (None, *WRAPPERS)
             and all(base is object or "__module__" in type.__dict__["__dict__"].__get__(base) for base in mro_of(kind))
         )
 

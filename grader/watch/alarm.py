@@ -16,7 +16,7 @@ from typing import Any
 
 from grader.watch.code import TRUSTED, is_library, is_students
 
-__builtins__: dict[str, Any] = dict(vars(builtins))
+globals()["__builtins__"] = dict(vars(builtins))
 
 FRAMES = {"sys._getframe": "_getframe", "sys._current_frames": "_current_frames"}
 FRAMES |= {"sys._current_exceptions": "_current_exceptions"}

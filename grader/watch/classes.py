@@ -13,7 +13,7 @@ from typing import Any
 from grader.watch.code import is_students_function
 from grader.watch.standing import known_classes
 
-__builtins__: dict[str, Any] = dict(vars(builtins))
+globals()["__builtins__"] = dict(vars(builtins))
 
 COMPARING = ("eq", "ne", "lt", "le", "gt", "ge", "contains", "bool", "instancecheck", "subclasscheck")
 NUMBERS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "matmul", "divmod")
@@ -52,9 +52,12 @@ def _telling(cls: type) -> Iterator[str]:
     written = [key for key, value in attributes.items() if is_students_function(value)]
     value_like = any(base in VALUES for base in _mro(cls)[1:]) or _named_value(cls)
     for key in written:
-        if key in RENDERING or key == "__class__" or (value_like and key in OF_VALUES):
-            yield f"{_name(cls)}.{key}"
-        elif key in MAGIC and not _of_dataclass(cls, attributes[key]):
+        if (
+            key in RENDERING
+            or key == "__class__"
+            or (value_like and key in OF_VALUES)
+            or (key in MAGIC and not _of_dataclass(cls, attributes[key]))
+        ):
             yield f"{_name(cls)}.{key}"
     if value_like and any(key not in DATACLASS and not key.startswith("_") for key in written):
         shadowing = [key for key in written if any(key in _attributes(base) for base in _mro(cls)[1:-1])]

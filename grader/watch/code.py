@@ -9,9 +9,8 @@ from __future__ import annotations
 import builtins
 import sysconfig
 from types import CodeType, FunctionType
-from typing import Any
 
-__builtins__: dict[str, Any] = dict(vars(builtins))
+globals()["__builtins__"] = dict(vars(builtins))
 
 TRUSTED: set[str] = set()  # file names of the cells that are the instructor's, in this one process
 _NEUTRAL = ("<frozen ", "<decorator-gen", "<__array_function__")

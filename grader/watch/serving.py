@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import builtins
+import codecs
 import io
 import json.encoder
 import json.scanner
@@ -16,7 +17,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from json.decoder import JSONDecoder
-from typing import Any
+from typing import Any, cast
 
 from grader.watch.alarm import set_alarm
 from grader.watch.classes import watch_classes
@@ -25,11 +26,12 @@ from grader.watch.hiding import hide_tests
 from grader.watch.standing import stand
 from grader.watch.values import new_notes, recorder
 
-__builtins__: dict[str, Any] = dict(vars(builtins))
+globals()["__builtins__"] = dict(vars(builtins))
 
 MOST = 500
 LONGEST = 200
 OURS = "grader.watch"
+CODECS = ("utf-8", "ascii", "latin-1", "utf-8-sig", "utf-16", "cp949", "euc-kr")
 PLAIN = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, type(None))
 
 
@@ -59,7 +61,10 @@ def serve(channel: Any, kernel_shell: Any, run: Callable[..., dict[str, Any]], c
             if guard in ("test", "aside"):
                 notes = new_notes()
                 space[name] = recorder(notes)
-                space.update(genuine if guard == "aside" else {})
+            if guard == "aside":
+                space.update(genuine)
+                for hidden in order["context"]["without"]:
+                    space.pop(hidden, None)
             expect("test" if guard == "aside" else guard, name)
             try:
                 answer = run(order["cell"], order["source"], count=order["count"])
@@ -74,7 +79,7 @@ def serve(channel: Any, kernel_shell: Any, run: Callable[..., dict[str, Any]], c
             seen += [f"file {what}" for what in changed_files()]
             if shell.user_ns is not space or type(space) is not dict:
                 seen.append("changed namespace")
-            seen += [f"{kind} {item}" for kind in ("reached", "false", "types") for item in getattr(notes, kind)]
+            seen += [f"{kind} {item}" for kind in ("reached", "false", "type") for item in getattr(notes, kind)]
             answer = {"seen": [text[:LONGEST] for text in seen[:MOST]], "ended": notes.ended, "result": notes.result}
         send({**answer, "token": order["token"]})
 
@@ -85,7 +90,7 @@ def _framing(channel: Any) -> tuple[Callable[[dict[str, Any]], None], Callable[[
     sendall, recv = channel.sendall, channel.recv
     quote = json.encoder.encode_basestring_ascii
     encode = json.encoder.c_make_encoder(None, repr, quote, None, ": ", ", ", False, False, True)  # type: ignore[attr-defined]
-    decode = json.scanner.make_scanner(JSONDecoder())  # type: ignore[attr-defined]
+    decode: Any = json.scanner.make_scanner(cast(Any, JSONDecoder()))
     lock = _thread.RLock()
 
     def send(message: dict[str, Any]) -> None:
@@ -171,6 +176,7 @@ def _parts(shell: Any) -> list[tuple[str, Any]]:
         "get_ipython().kernel.session": kernel.session,
     }
     named |= {f"the formatter of {kind}": found for kind, found in formatter.formatters.items()}
+    named |= {f"codecs.lookup({name!r})": codecs.lookup(name) for name in CODECS}
     return list(named.items())
 
 

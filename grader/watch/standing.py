@@ -1,7 +1,7 @@
 """How the interpreter stands before the first line of the student's code, and what has changed since.
 
-Owns the comparison, by identity, of the functions and classes of every loaded library, of their classes' methods, and of
-the shell's own parts. Data that libraries keep in their modules is nobody's concern: settings may be changed.
+Owns the comparison, by identity, of the functions and classes of every loaded library, of their classes' methods,
+and of the shell's own parts. Data that libraries keep in their modules is nobody's concern: settings may be changed.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from typing import Any
 
 from grader.watch.code import is_library, is_students_function
 
-__builtins__: dict[str, Any] = dict(vars(builtins))
+globals()["__builtins__"] = dict(vars(builtins))
 
 _is = operator.is_
-_namespace = types.ModuleType.__dict__["__dict__"].__get__
+_namespace: Any = vars(types.ModuleType)["__dict__"].__get__
 _attributes = type.__dict__["__dict__"].__get__
 _subclasses = type.__subclasses__
 PLAIN = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, staticmethod, classmethod, property)
 SLOTS = (types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType)
 CALLABLE = frozenset((*PLAIN, *SLOTS, types.GetSetDescriptorType, types.MemberDescriptorType, type))
 HOOKS = ("excepthook", "displayhook", "unraisablehook", "breakpointhook", "settrace", "setprofile", "_getframe")
+SETTLING = ("matplotlib", "mpl_toolkits", "seaborn", "torch", "warnings", "logging", "IPython.core.pylabtools")
+PASSING = frozenset({"_", "__", "___", "_save_getpass", "_save_input"})  # IPython's own, other after every cell
 NOT_OURS = ("__main__", "__mp_main__")
 
 Looker = Callable[[], Iterator[str]]
@@ -41,18 +43,19 @@ def stand(parts: Iterable[tuple[str, Any]], lists: Iterable[tuple[str, Callable[
     where = [_namespace(module) for _, module in modules]
     classes = [(cls, f"{cls.__module__}.{cls.__qualname__}") for cls in known_classes()]
     methods = [(label, cls, _kept_attributes(cls), len(_attributes(cls))) for cls, label in classes]
-    held = [(label, vars(part), _kept(vars(part))) for label, part in parts if hasattr(part, "__dict__")]
+    held = [(label, part, vars(part), _kept_of_object(vars(part))) for label, part in parts]
     listed = [(label, members, set(map(id, members()))) for label, members in lists]
     hooks = [(name, getattr(sys, name, None)) for name in HOOKS]
-    by_name = [(name, module) for name, module in modules]
     loaded = sys.modules
 
     def look() -> Iterator[str]:
-        for name, module in by_name:
+        for name, module in modules:
             if name in loaded and loaded[name] is not module:
                 yield f"module {name}"
         for (name, (keys, values)), space in zip(spaces, where, strict=True):
-            yield from _differing(name, keys, values, space)
+            for label in _differing(name, keys, values, space):
+                if not name.startswith(SETTLING) or _students_own(space.get(label.rpartition(".")[2])):
+                    yield label
         for label, cls, (keys, values), count in methods:
             now = _attributes(cls)
             yield from _differing(label, keys, values, now)
@@ -61,14 +64,12 @@ def stand(parts: Iterable[tuple[str, Any]], lists: Iterable[tuple[str, Callable[
                 yield from (
                     f"{label}.{key}" for key, value in now.items() if key not in known and is_students_function(value)
                 )
-        for label, space, (keys, values) in held:
+        for label, part, space, (keys, values) in held:
             yield from _differing(label, keys, values, space)
             known = set(keys)
-            yield from (
-                f"{label}.{key}"
-                for key, value in list(space.items())
-                if key not in known and (is_students_function(value) or _bound_to_students(value))
-            )
+            for key, value in list(space.items()):
+                if key not in known and key not in PASSING and (_students_own(value) or _overrides(type(part), key)):
+                    yield f"{label}.{key}"
         for label, members, known_ids in listed:
             if any(id(member) not in known_ids and _students_own(member) for member in members()):
                 yield label
@@ -81,7 +82,8 @@ def stand(parts: Iterable[tuple[str, Any]], lists: Iterable[tuple[str, Callable[
 
 def known_classes() -> list[type]:
     """All classes there are."""
-    found: set[int] = {id(object), id(type)}
+    found = {id(object), id(type)}
+    cls: type
     waiting: list[type] = [object]
     ordered: list[type] = [object]
     while waiting:
@@ -101,13 +103,22 @@ def _worth(name: str, module: Any) -> bool:
 
 
 def _kept(space: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
-    pairs = [(key, value) for key, value in space.items() if type(value) in CALLABLE or isinstance(value, type)]
+    pairs = [(key, value) for key, value in space.items() if callable(value)]
     return tuple(key for key, _ in pairs), tuple(value for _, value in pairs)
 
 
 def _kept_attributes(cls: type) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     pairs = [(key, value) for key, value in _attributes(cls).items() if type(value) in CALLABLE]
     return tuple(key for key, _ in pairs), tuple(value for _, value in pairs)
+
+
+def _kept_of_object(space: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    return _kept({key: value for key, value in space.items() if key not in PASSING})
+
+
+def _overrides(cls: type, key: str) -> bool:
+    """Whether an object's own attribute stands before a method of its class."""
+    return any(type(_attributes(base).get(key)) is types.FunctionType for base in cls.__mro__)
 
 
 def _differing(label: str, keys: tuple[str, ...], values: tuple[Any, ...], space: Mapping[str, Any]) -> Iterator[str]:
@@ -126,7 +137,3 @@ def _students_own(member: Any) -> bool:
         return True
     kind = type(member)
     return any(is_students_function(value) for value in _attributes(kind).values())
-
-
-def _bound_to_students(value: Any) -> bool:
-    return type(value) is types.MethodType and is_students_function(value.__func__)

@@ -1,6 +1,6 @@
 """A test cell that notes what it comes by while it runs: which checks were reached, which failed, what it was given.
 
-Owns the change to the test's syntax tree. Nothing that the test does, and no line of its traceback, is different for it.
+Owns the change to the test's syntax tree. What the test does, and the lines of its traceback, stay as they are.
 There is no class here, as in all of this package: a class can be found by whoever asks `object` for those there are.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-__builtins__: dict[str, Any] = dict(vars(builtins))
+globals()["__builtins__"] = dict(vars(builtins))
 
 ANSWERING = ("unittest.mock", "numpy.ma", "_pytest", "pytest", "dirty_equals", "hamcrest", "testfixtures", "mock")
 DEEP = 2
@@ -23,12 +23,12 @@ _module_of = type.__dict__["__module__"].__get__
 _qualname_of = type.__dict__["__qualname__"].__get__
 
 
-Notes = SimpleNamespace  # reached, false, types, ended, result: what one test cell came by
+Notes = SimpleNamespace  # reached, false, type, ended, result: what one test cell came by
 
 
 def new_notes() -> Notes:
     """Of a test that has not begun."""
-    return Notes(reached=set(), false=set(), types=set(), ended=False, result=None, looked=0)
+    return Notes(reached=set(), false=set(), type=set(), ended=False, result=None, looked=0)
 
 
 def recorder(notes: Notes) -> Callable[[str, int, Any], Any]:
@@ -48,7 +48,7 @@ def recorder(notes: Notes) -> Callable[[str, int, Any], Any]:
                 notes.result = repr(value)
         if notes.looked < OFTEN:
             notes.looked += 1
-            _look_at(value, DEEP, notes.types)
+            _look_at(value, DEEP, notes.type)
         return value
 
     return note
@@ -79,30 +79,31 @@ def noting(tree: ast.Module, name: str) -> ast.Module:
         arguments: list[ast.expr] = [ast.Constant(kind), ast.Constant(number), value]
         return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), arguments, []), value)
 
-    def visit(node: Any) -> Any:
+    def visit(node: Any, sure: bool) -> Any:
         if isinstance(node, UNTOUCHED):
             return node
         own = node.func if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
         for field in node._fields:
             if field not in NO_CODE:
-                setattr(node, field, each(getattr(node, field, None)))
+                inner = sure and not isinstance(node, PERHAPS) and (not isinstance(node, ast.If) or field == "test")
+                setattr(node, field, each(getattr(node, field, None), inner))
         if own is not None:
             node.func = own  # `super()` and the like want to be called by their name
         if isinstance(node, ast.Assert):
-            node.test = noted("assert", node.test)
+            node.test = noted("assert" if sure else "value", node.test)
         elif isinstance(node, ast.Compare):
-            return noted("reach", node)
+            return noted("reach" if sure else "value", node)
         elif isinstance(node, ast.Call) or (isinstance(node, LOADED) and isinstance(node.ctx, ast.Load)):
             return noted("value", node)
         return node
 
-    def each(value: Any) -> Any:
+    def each(value: Any, sure: bool) -> Any:
         if isinstance(value, list):
-            return [each(item) for item in value]
-        return visit(value) if isinstance(value, ast.AST) else value
+            return [each(item, sure) for item in value]
+        return visit(value, sure) if isinstance(value, ast.AST) else value
 
     for statement in tree.body:
-        visit(statement)
+        visit(statement, True)
     last = tree.body[-1] if tree.body else None
     if isinstance(last, ast.Expr):
         last.value = noted("end", last.value)
@@ -111,6 +112,8 @@ def noting(tree: ast.Module, name: str) -> ast.Module:
     return ast.fix_missing_locations(tree)
 
 
+LOOPS = (ast.For, ast.While, ast.comprehension, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+PERHAPS = (ast.BoolOp, ast.IfExp, ast.Try, *LOOPS)
 UNTOUCHED = (ast.Match, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.expr_context)
 LOADED = (ast.Name, ast.Attribute)
 NO_CODE = frozenset({"ctx", "annotation", "returns", "decorator_list", "ops", "op", "type_comment"})

@@ -8,6 +8,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import attacked_course
@@ -15,8 +16,11 @@ import pytest
 from attacking import World
 from small_course import write
 
-from grader.sandbox.base import Sandbox
+from grader.reading import read_notebook
+from grader.reference import reference_run
+from grader.sandbox.base import Limits, Sandbox
 from grader.sandbox.detect import best_sandbox
+from grader.sanitize import sanitize
 from grader.source_reading import read_source_notebook
 
 CONTROL = "control"
@@ -108,4 +112,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, listeners:
         given = tmp_path_factory.mktemp("given")
         for name, content in attacked_course.DATA.items():
             (given / name).write_text(content, encoding="utf-8")
-        yield World(source, course, sandbox, tmp_path_factory.mktemp("work"), places, given)
+        nb = read_notebook((course / "source" / "ps1" / "lab.ipynb").read_bytes())
+        sanitize(nb, source)
+        profile = reference_run(nb, source, sandbox, Limits(wall=120.0, cell=60.0), given, given).profile
+        known = replace(source, profile=profile)
+        yield World(known, course, sandbox, tmp_path_factory.mktemp("work"), places, given)

@@ -17,7 +17,6 @@ from attacking import (
     Outcome,
     World,
     attacks,
-    can_force_modes,
     control,
     honest_neighbour,
     launch,
@@ -29,7 +28,7 @@ from grader.sandbox.base import Ending
 from grader.sandbox.launch import children_of
 
 pytestmark = pytest.mark.namespaces
-FORMS = MODES if can_force_modes() else MODES[1:]
+FORMS = MODES
 LASTING = ("persistence", "killing", "exhaustion", "escape", "link")  # followed by an honest student in every form
 FEWEST = 75
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
 from attacked_course import QUESTIONS, released_notebook
-from attacking import MODES, PATIENT, Outcome, World, can_force_modes, mark, run_plainly
+from attacking import MODES, PATIENT, Outcome, World, mark, run_plainly
 from honest_answers import SPELLINGS, variants
 
 from grader.feedback import own_grades, pages_of_marking
 from grader.feedback_page import render
 from grader.marking import mark_notebook
 from grader.reading import read_notebook
+from grader.release_evidence import evidence_of
 from grader.results import MarkingResult
 from grader.sandbox.base import Limits, Sandbox
 from grader.sanitize import sanitize
@@ -23,7 +25,7 @@ from grader.source import SourceAssignment
 from grader.source_reading import read_source_notebook
 
 pytestmark = pytest.mark.namespaces
-FORMS = MODES if can_force_modes() else MODES[1:]
+FORMS = MODES
 NOTEBOOKS = 17  # of twelve answers each: 204
 RECORDED = Path(__file__).with_name("honest_scores.json")
 CONTENT = Path(__file__).resolve().parents[2] / "courses" / "content"
@@ -91,8 +93,10 @@ def test_reference_solutions_of_our_courses_are_clean_and_earn_everything(
 ) -> None:
     source = read_source_notebook(path)
     folder = Path(shutil.copytree(path.parent, tmp_path / "work"))
-    forced = {"modes": {cell.name: mode for cell in source.graded}} if can_force_modes() else {}
-    part = mark_notebook(source, folder / path.name, sandbox, Limits(wall=120.0, cell=60.0), folder, **forced)
+    limits = Limits(wall=120.0, cell=60.0)
+    source = replace(source, profile=evidence_of(source, path, sandbox, limits, folder))
+    modes = {cell.name: mode for cell in source.graded}
+    part = mark_notebook(source, folder / path.name, sandbox, limits, folder, given=folder, modes=modes)
     result = MarkingResult((part,))
     automatic = [test for test in result.tests if test.points is not None]
     assert [(test.name, test.points) for test in automatic] == [(test.name, test.max_points) for test in automatic]

@@ -168,6 +168,14 @@ def outer():
     return inner
 def deep(n):
     return 0 if n == 0 else 1 + deep(n - 1)
+def wrapped():
+    from collections import ChainMap, OrderedDict, UserDict, UserList, UserString
+    from types import SimpleNamespace
+    from array import array
+    return (UserList([2, 4]), UserDict(a=1), UserString("x"), ChainMap({"a": 1}), SimpleNamespace(a=[1]),
+            array("d", [1.5]), OrderedDict(a=1).keys())
+def extend(values):
+    values.append(9)
 def show(): print("shown"); return None
 def shares():
     row = [0]
@@ -266,6 +274,8 @@ CASES = {
     "library estimator": "from sklearn.neighbors import KNeighborsClassifier\nm = classifier()\nassert isinstance(m, KNeighborsClassifier) and m.n_neighbors == 1\nm.fit([[0.0], [1.0]], [0, 1])\nassert m.predict([[0.9]]).tolist() == [1] and m.score([[0.1]], [0]) == 1.0",
     "table": "pd.testing.assert_frame_equal(frame(), pd.DataFrame({'a': [1, 2], 'b': ['x', None]}))",
     "view of a dictionary": "assert keys() == {'a', 'b'} and list(keys()) == ['a', 'b']",
+    "values of the standard library": "from collections import UserList, UserDict, ChainMap\nfrom types import SimpleNamespace\nfrom array import array\nassert wrapped() == ([2, 4], {'a': 1}, 'x', {'a': 1}, SimpleNamespace(a=[1]), array('d', [1.5]), {'a'})\nl, d, s, c, n, a, k = wrapped()\nassert isinstance(l, UserList) and type(d) is UserDict and s + 'y' == 'xy' and c['a'] == 1 and n.a == [1] and a[0] == 1.5",
+    "values of the standard library are changed": "from collections import UserList\nfrom types import SimpleNamespace\nfrom array import array\nn = SimpleNamespace(x=1)\nassert move(n) is n and n.x == 2\nl, a = UserList([1]), array('d')\nextend(l), extend(a)\nassert l == [1, 9] and a[0] == 9",
     "closure": "assert outer()(1) == 2",
     "same row twice": "a = shares()\na[0].append(1)\nassert a[1] == [0, 1] and a[0] is a[1]",
     "endless recursion": "try:\n    forever()\nexcept RecursionError:\n    print('deep')",

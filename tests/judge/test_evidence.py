@@ -39,6 +39,13 @@ class Text(str):
     def __hash__(self): return 0
 class Rows(list):
     def __eq__(self, other): return True
+from collections import UserList
+def wrap(data):
+    made = UserList()
+    made.data = data
+    return made
+class Listed(UserList):
+    def __eq__(self, other): return True
 class Table(pd.DataFrame):
     def equals(self, other): return True
 """
@@ -89,7 +96,19 @@ def evidence(judged):
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
-@pytest.mark.parametrize("made", ["Magic()", "Sneaky(1)", "Text('1')", "Rows([1])", "Magic", "Table({'a': [1]})"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        "Magic()",
+        "Sneaky(1)",
+        "Text('1')",
+        "Rows([1])",
+        "Magic",
+        "Table({'a': [1]})",
+        "wrap([Magic()])",
+        "Listed([1])",
+    ],
+)
 def test_a_magic_value_passes_no_test_and_sees_no_expected_value(made, known, judged, evidence):
     cells = notebook(f"{MAGIC}\ndef f(n):\n    return {made}")
     run = judged.run(planned(cells, evidence=evidence if known else None, by=notebook(HONEST)), True)

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime as dt
 import decimal
 import fractions
 import pathlib
 import random
+import types
 import zoneinfo
 
 import numpy as np
@@ -70,6 +72,9 @@ VALUES = [
     {"k": 1}.keys(), dt.date(2026, 3, 1), dt.time(1, 2, 3, 4), dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC),
     dt.datetime(2026, 3, 1, tzinfo=zoneinfo.ZoneInfo("Asia/Seoul")), dt.timedelta(1, 2, 3), dt.timezone(dt.timedelta(hours=9)),
     decimal.Decimal("1.10"), fractions.Fraction(1, 3), pathlib.Path("/a/b"), collections.Counter("aab"),
+    collections.UserList([1, [2]]), collections.UserDict(a=1), collections.UserString("x"), collections.ChainMap({1: 2}, {}),
+    types.SimpleNamespace(a=1, b=[2]), array.array("d", [1.5]), array.array("h"), collections.OrderedDict(b=1).keys(),
+    collections.OrderedDict(b=1).values(), collections.OrderedDict(b=1).items(),
     collections.OrderedDict(b=1, a=2), collections.defaultdict(None, a=[1]), collections.deque([1, 2], 5),
     np.float64(1.5), np.float32(1.5), np.int8(-3), np.bool_(True), np.str_("x"), np.datetime64("2026-03-01"), np.complex64(1j),
     np.dtype("float32"), pd.Timestamp("2026-03-01"), pd.Timestamp("2026-03-01", tz="Asia/Seoul"), pd.Timedelta("1D"),

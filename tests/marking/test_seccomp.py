@@ -106,6 +106,12 @@ def test_other_personalities_are_refused() -> None:
     assert said == "[0, 0, 1, 1]\n"
 
 
+def test_a_process_asks_for_its_own_limits_and_for_nobody_elses() -> None:
+    assert COLUMN is not None
+    said = under_filter(f"print([answer({seccomp.PRLIMIT[COLUMN]}, pid, 7, 0, 0) for pid in (0, 1, os.getppid())])")
+    assert said == f"[0, {errno.EPERM}, {errno.EPERM}]\n"
+
+
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x32 is a way to call an x86_64 kernel")
 def test_the_x32_numbers_do_not_exist() -> None:
     assert under_filter(f"print(answer({0x40000000 + 39}))") == f"{errno.ENOSYS}\n"

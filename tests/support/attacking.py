@@ -6,9 +6,8 @@ Nothing here runs a line of an attack itself: that happens in a sandbox, in the 
 from __future__ import annotations
 
 import importlib.util
-import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -102,6 +101,7 @@ class World:
     sandbox: Sandbox
     scratch: Path
     places: Mapping[str, str] = field(default_factory=dict)  # what @NAME@ in an attack stands for
+    given: Path | None = None  # a folder with the course's own files alone
 
     def submission(self, attack: Attack) -> bytes:
         """The notebook that the attacker hands in."""
@@ -164,26 +164,30 @@ class Outcome:
         return "\n".join(f"{text.ko}\n{text.en}" for text in texts if text)
 
 
-def mark(world: World, notebook: bytes, folder: Path, limits: Mapping[str, Any], mode: str) -> Outcome:
-    """Mark `notebook` as a worker does, every test in `mode`, and make the feedback page."""
+def mark(
+    world: World,
+    notebook: bytes,
+    folder: Path,
+    limits: Mapping[str, Any],
+    mode: str,
+    questions: Iterable[str] = QUESTIONS,
+) -> Outcome:
+    """Mark `notebook` as a worker does, the tests of `questions` in `mode`, and make the feedback page."""
     path = folder / f"{NOTEBOOK}.ipynb"
     path.write_bytes(notebook)
-    forced = {"modes": {test_of(question): mode for question in QUESTIONS}} if can_force_modes() else {}
-    part: NotebookResult = mark_notebook(world.source, path, world.sandbox, Limits(**limits), folder, **forced)
+    modes = {test_of(question): mode for question in questions}
+    part: NotebookResult = mark_notebook(
+        world.source, path, world.sandbox, Limits(**limits), folder, given=world.given, modes=modes
+    )
     result = MarkingResult((part,))
     (page,) = pages_of_marking(SourceAssignment("ps1", (world.source,)), result, own_grades(result))
     return Outcome(result, render(page))
 
 
-def can_force_modes() -> bool:
-    """Whether marking tells strong from shared tests."""
-    return "modes" in inspect.signature(mark_notebook).parameters
-
-
 def launch(world: World, attack: Attack, mode: str) -> Outcome:
-    """Mark the attacker's submission."""
+    """Mark the attacker's submission, what it aims at in `mode`."""
     folder = world.folder(f"{attack.name}-{mode}", attack.files)
-    return mark(world, world.submission(attack), folder, USUAL | attack.limits, mode)
+    return mark(world, world.submission(attack), folder, USUAL | attack.limits, mode, attack.aims or QUESTIONS[:1])
 
 
 LOOK_AROUND = """import glob, os
@@ -203,7 +207,8 @@ def honest_neighbour(world: World, label: str, mode: str) -> Outcome:
     """Mark a right submission, which also looks for what an earlier one may have left."""
     nb = released_notebook(RIGHT)
     nb["cells"].insert(1, code(LOOK_AROUND))
-    return mark(world, json.dumps(nb).encode(), world.folder(f"{label}-neighbour", {}), PATIENT, mode)
+    folder = world.folder(f"{label}-neighbour", {})
+    return mark(world, json.dumps(nb).encode(), folder, PATIENT, mode, QUESTIONS[:1])
 
 
 @dataclass(frozen=True)
