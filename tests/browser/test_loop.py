@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from answers import is_solution, source_notebook, text_of
 from campus_process import Campus, wait_for
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -204,23 +204,30 @@ def grade_by_hand(page: Page, campus: Campus, take: Take) -> None:
     for number in range(frame.locator("input.score").count()):
         field = frame.locator("input.score").nth(number)
         if field.input_value() == "":
-            with saved(page, "grade"):
-                field.fill("5")
-                field.blur()
-    with saved(page, "comment"):
-        frame.locator("textarea.comment").last.fill("근거가 분명합니다. Well argued.")
-        frame.locator("textarea.comment").last.blur()
+            store(page, "grade", field, "5")
+    store(page, "comment", frame.locator("textarea.comment").last, "근거가 분명합니다. Well argued.")
     take(page, "instructor-formgrader")
 
 
-@contextmanager
-def saved(page: Page, what: str) -> Iterator[None]:
-    """Wait until formgrader has stored a `grade` or a `comment`."""
-    with page.expect_response(
-        lambda answer: f"/api/{what}/" in answer.url and answer.request.method == "PUT"
-    ) as stored:
-        yield
-    assert stored.value.status == 200
+def store(page: Page, what: str, field: Locator, text: str) -> None:
+    """Write `text` into a field and wait until formgrader has stored it as a `grade` or a `comment`.
+
+    A field is there before the page's script listens to it: on a slow machine the first try may go unheard.
+    """
+    for last in (False, False, True):
+        try:
+            with page.expect_response(
+                lambda answer: f"/api/{what}/" in answer.url and answer.request.method == "PUT",
+                timeout=60_000 if last else 15_000,
+            ) as stored:
+                field.fill("")
+                field.fill(text)
+                field.blur()
+            assert stored.value.status == 200
+            return
+        except PlaywrightTimeout:
+            if last:
+                raise
 
 
 def formgrader_frame(page: Page) -> Page | FrameLocator:

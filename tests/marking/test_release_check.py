@@ -136,7 +136,8 @@ def test_the_report_has_a_line_for_every_test_cell_and_none_for_what_a_person_ma
     assert lines["free_test"] == (1, 1, 1, True)
     assert lines["shaky_test"][3] is False
     assert "essay" not in lines
-    assert {cell.strength for cell in faulty.cells} == {None}
+    strengths = {cell.cell: cell.strength for cell in faulty.cells}
+    assert (strengths["right_test"], strengths["shaky_test"]) == ("strong", "shared")
 
 
 def test_a_report_survives_being_stored(faulty: ReleaseReport) -> None:
