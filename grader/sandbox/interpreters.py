@@ -1,43 +1,36 @@
-"""The worker's end of a forked job: leads its sides through their cells, and ends what doesn't keep to its limits.
+"""The worker's end of a forked job: starts its sides on a warm parent, and ends what doesn't keep to its limits.
 
-Owns the clock, the caps and the killing of one job; nothing of that is left to code inside. Every message from a side
-is untrusted: bounded, checked, and taken for an answer only with the token of the question. For one thread.
+Owns the start, the memory and the killing of one forked job; `leading` leads it. For one thread.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import signal
 import socket
 import time
 from collections.abc import Callable, Mapping
 from threading import Event
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from grader.sandbox import control, parcel
-from grader.sandbox.base import Cancelled, CellCode, CellRun, Ending, Opening, Side, SideEnded
+from grader.sandbox.base import Ending, Opening, Side
 from grader.sandbox.cgroups import MemoryGroup, MemoryGroups
 from grader.sandbox.control import PatientChannel
-from grader.sandbox.outputs import read_cell, read_evidence, read_record, read_updates
+from grader.sandbox.leading import KILLED_WITHIN, LedJob, LedSide
+from grader.sandbox.outputs import read_record
 from grader.sandbox.parents import WarmParent
-from grader.sandbox.shell_record import add_timeout
 from grader.sandbox.side_handle import SideHandle
-from grader.sandbox.watched import Watched
 from grader.sandbox.watching import held_by_tree, pid_behind
 
 SET_UP_WITHIN = 30.0
-KILLED_WITHIN = 5.0
-JUDGE_WAITS = 0.5  # at the limit the work side is interrupted first: its error then reaches the test by the proper way
 
 
 class SetUpFailed(Exception):
     """A job's processes could not be set up; the message names the step."""
 
 
-class ForkedInterpreters(Watched):
+class ForkedInterpreters(LedJob):
     """One job on a fork of `parent` (see base.Interpreters)."""
 
     def __init__(
@@ -49,11 +42,9 @@ class ForkedInterpreters(Watched):
         cancel: Event | None,
         on_close: Callable[[], None],
     ) -> None:
-        self.preamble: Mapping[int, CellRun] = {}
-        self.limits = opening.limits
-        self._parent, self._opening, self._cancel, self._on_close = parent, opening, cancel, on_close
-        self._sides: dict[Side, SideHandle] = {}
-        self._count = 0
+        super().__init__(opening.limits, cancel)
+        self._parent, self._opening, self._on_close = parent, opening, on_close
+        self._handles: list[SideHandle] = []
         self._kills = 0
         self._stop_at = time.monotonic() + SET_UP_WITHIN
         self._closed = False
@@ -67,51 +58,21 @@ class ForkedInterpreters(Watched):
             self.close()
             raise
 
-    def run(
-        self, side: Side, cell: CellCode, *, context: Mapping[str, Any] | None = None, silent: bool = False
-    ) -> CellRun:
-        """Run `cell` on `side` (see base.Interpreters.run)."""
-        if side not in self._sides:
-            raise ValueError(f"This job was opened without a {side} side; open it with judged=True.")
-        handle = self._sides[side]
-        if handle.ended is not None:
-            raise SideEnded(handle.ended, side)
-        left = self._stop_at - time.monotonic()
-        if left <= 0:
-            raise SideEnded(Ending.TIMEOUT, side)
-        self._look()
-        self._count += 0 if silent else 1
-        limit = max(1.0, min(self.limits.cell or left, left))
-        command = {"op": "run", "cell": cell.index, "source": cell.source, "count": self._count, "context": context}
-        record, late = self._ask(side, command, limit)
-        if late and side is Side.JUDGE:
-            self._see_whether_work_answers()
-        return self._read(side, cell, record, late=late, silent=silent)
-
     def close(self) -> None:
         """Kill the job, and wait until nothing is left of it."""
         if self._closed:
             return
         self._closed = True
-        handles = {handle.process: handle for handle in self._sides.values()}
-        for handle in handles.values():
+        for handle in self._handles:
             handle.signal(signal.SIGKILL)
         for end in self._sockets:
             end.close()
-        for handle in handles.values():
+        for handle in self._handles:
             handle.gone(KILLED_WITHIN)
             os.close(handle.process)
         if self._group is not None:
             self._group.remove()
         self._on_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     # Starting
 
@@ -136,7 +97,7 @@ class ForkedInterpreters(Watched):
                 os.close(handle)
         first = Side.JUDGE if self._opening.judged else Side.WORK
         channel = PatientChannel(main, self.limits.output, self._look)
-        first_side = self._sides[first] = SideHandle(channel, self._meet(main, "hello"))
+        first_side = self._sides[first] = self._take(channel, self._meet(main, "hello"))
         if self._group is not None:
             self._group.add(pid_behind(first_side.process))
         self._tell(channel, {"op": "go"})
@@ -146,9 +107,14 @@ class ForkedInterpreters(Watched):
         if self._opening.judged:
             self._tell(channel, {"op": "split"})
             works = PatientChannel(work, self.limits.output, self._look)
-            self._sides[Side.WORK] = SideHandle(works, self._meet(main, "split"))
+            self._sides[Side.WORK] = self._take(works, self._meet(main, "split"))
             self._expect_ready(works)
             self._expect_ready(channel)
+
+    def _take(self, channel: PatientChannel, process: int) -> SideHandle:
+        handle = SideHandle(channel, process)
+        self._handles.append(handle)
+        return handle
 
     def _pair(self) -> tuple[socket.socket, socket.socket]:
         outer, inner = socket.socketpair()
@@ -184,89 +150,7 @@ class ForkedInterpreters(Watched):
             if first is not Side.WORK:
                 del self._sides[Side.WORK]
 
-    # Asking
-
-    def _ask(self, side: Side, command: dict[str, Any], limit: float) -> tuple[dict[str, Any], bool]:
-        """Send a command and wait for its answer; whether it had to be interrupted. Raises SideEnded."""
-        handle = self._sides[side]
-        token = secrets.token_hex(16)
-        try:
-            deadline = time.monotonic() + limit
-            handle.channel.send({**command, "token": token}, deadline + self.limits.grace)
-            return self._wait(side, command, token, deadline)
-        except control.ChannelClosed:
-            self._watch_memory()
-            self._end(side, Ending.DIED)
-        except control.TooMuch:
-            self._end(side, Ending.OUTPUT)
-        except control.NoAnswer:
-            self._end(side, Ending.TIMEOUT)
-        raise SideEnded(handle.ended or Ending.DIED, side)
-
-    def _wait(self, side: Side, command: dict[str, Any], token: str, deadline: float) -> tuple[dict[str, Any], bool]:
-        steps = (
-            [(deadline, Side.WORK), (deadline + JUDGE_WAITS, Side.JUDGE)] if Side.JUDGE is side else [(deadline, side)]
-        )
-        late = False
-        while True:
-            until = steps[0][0] if steps else deadline + self.limits.grace
-            try:
-                record = read_record(self._sides[side].channel.receive(until))
-            except control.NoAnswer:
-                if not steps:
-                    raise
-                late = True
-                self._sides[steps.pop(0)[1]].signal(signal.SIGINT)
-                continue
-            self.hear(record)
-            if record is not None and record.get("token") == token and record.get("cell") == command.get("cell"):
-                return record, late
-
-    def _see_whether_work_answers(self) -> None:
-        """A test that took too long may have waited for a student's function that doesn't stop."""
-        if self._sides[Side.WORK].ended is None:
-            with contextlib.suppress(SideEnded):
-                self._ask(Side.WORK, {"op": "ping"}, 0.0)
-
-    def _read(self, side: Side, cell: CellCode, record: dict[str, Any], *, late: bool, silent: bool) -> CellRun:
-        handle = self._sides[side]
-        read = read_cell(record)
-        if read is None:  # an answer with the right token, yet none: the code of the cell made it up
-            self._end(side, Ending.DIED)
-            raise SideEnded(Ending.DIED, side)
-        run = read[1]
-        outputs = {"outputs": run.outputs}
-        if late:
-            add_timeout(outputs)
-        updates = read_updates(record, handle.ran)
-        handle.ran.add(cell.index)
-        return CellRun(
-            outputs=outputs["outputs"],
-            execution_count=None if silent else self._count,
-            timing=run.timing,
-            evidence=read_evidence(record) if side is Side.JUDGE else {},
-            updates=updates,
-        )
-
-    # Ending
-
-    def _end(self, side: Side, ending: Ending) -> None:
-        """Kill a side. The judge side is the job's first process: without it nothing is left."""
-        handle = self._sides[side]
-        for other in self._sides.values() if handle is self._first() else [handle]:
-            other.ended = other.ended or ending
-        handle.signal(signal.SIGKILL)
-        handle.gone(KILLED_WITHIN)
-
-    def _first(self) -> SideHandle:
-        return self._sides.get(Side.JUDGE) or self._sides[Side.WORK]
-
-    def _look(self) -> None:
-        """What is looked at while a side works. Raises Cancelled."""
-        if self._cancel is not None and self._cancel.is_set():
-            raise Cancelled
-        if self._sides:
-            self._watch_memory()
+    # Memory
 
     def _watch_memory(self) -> None:
         """End the side that holds too much, or that the kernel killed a process of."""
@@ -282,7 +166,8 @@ class ForkedInterpreters(Watched):
         ]
         self._end(gone[-1] if gone else self._greedier(), Ending.MEMORY)
 
-    def _held(self, handle: SideHandle) -> int:
+    def _held(self, handle: LedSide) -> int:
+        assert isinstance(handle, SideHandle)
         return held_by_tree(pid_behind(handle.process), self._parent.shared)
 
     def _greedier(self) -> Side:
