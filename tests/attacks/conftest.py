@@ -73,7 +73,7 @@ class Listeners:
             listening.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox() -> Iterator[Sandbox]:
     """The sandbox a worker would take; closed at the end where it keeps something open."""
     found = best_sandbox(insist=True)
@@ -83,14 +83,14 @@ def sandbox() -> Iterator[Sandbox]:
         close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def listeners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
     listening = Listeners(Path(tempfile.mkdtemp(prefix="bg-", dir=tmp_path_factory.getbasetemp())))
     yield listening
     listening.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, listeners: Listeners) -> Iterator[World]:
     """The course, other students' work, a gradebook and a campus token in this process's environment."""
     course = tmp_path_factory.mktemp("course")

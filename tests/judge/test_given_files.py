@@ -87,7 +87,8 @@ def test_a_file_that_changes_while_the_test_reads_it_is_a_fault(one: Forked) -> 
         f"        {FORGE}\nthread = threading.Thread(target=forge, daemon=True)\nthread.start()"
     )
     run = judged(one, f"import time\n{READ}\ntime.sleep(0.5)")
-    assert "while the test read it" in run.evidence["faults"][0]
+    [fault, *_] = run.evidence["faults"]  # the student may be quicker than the judge
+    assert "while the test read it" in fault or "can't be put right" in fault
 
 
 def test_a_file_that_the_reference_changed_is_left_alone(one: Forked) -> None:
