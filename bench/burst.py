@@ -1,44 +1,141 @@
-"""A deadline: 200 students hand in within ten seconds. How long until everybody has feedback, and is anything lost?
+"""A deadline: 200 students hand in within ten seconds, over HTTP. How long until each has feedback; is anything lost?
 
-Submissions go straight into the campus's database and storage, as the portal's route puts them there; the workers are
-those that `bitgoeul up` starts.
+Proxy, hub, portal and grader are those that `bitgoeul up` starts. The students' clients run on the same machine and
+take their share of it. Nobody sends twice: a request that is refused counts as refused.
 """
 
 from __future__ import annotations
 
+import hashlib
+import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.queue import opened
+import httpx
+
+from bench.people import Campus, Person, bundle, free_port, wait_for
 from bench.report import Result
 
+COHORT = "burst-2026"
+COURSE = f"{COHORT}-python-data"
+ASSIGNMENT = "first-steps"
 STUDENTS = 200
 WITHIN = 10.0
-WARM_UP = 4
+SENDERS = 16
+PATIENCE = 300.0
+
+
+@dataclass
+class Sent:
+    """One student's submission: when it was sent and answered (seconds since the first), and the answer's status."""
+
+    sent: float
+    answered: float
+    status: int
 
 
 def measure() -> list[Result]:
-    """Seconds from the first submission until the last one has feedback, and how many have none."""
-    with (
-        tempfile.TemporaryDirectory(prefix="bitgoeul-bench-") as name,
-        opened(Path(name) / "campus", STUDENTS) as queue,
-    ):
-        queue.start_workers()
-        for number in range(WARM_UP):
-            queue.submit(number, marker=1)
-        queue.wait_for_feedback(WARM_UP)
+    """Seconds from the first submission sent until the last one has feedback; how many were refused or lost."""
+    with tempfile.TemporaryDirectory(prefix="bitgoeul-bench-") as folder:
+        campus = Campus(Path(folder) / "campus", free_port())
+        try:
+            campus.start()
+            instructor, students = open_class(campus)
+            bodies = [bundle(student, COURSE, ASSIGNMENT, number) for number, student in enumerate(students)]
+            hand_in_warm_up(instructor, students[0], bodies[0])
+            return rush(campus, instructor, students, bodies)
+        finally:
+            campus.stop()
+
+
+def open_class(campus: Campus) -> tuple[Person, list[Person]]:
+    """A cohort of STUDENTS with one assignment handed out; everybody is signed in."""
+    names = [f"student{number:03}" for number in range(STUDENTS)]
+    rows = ["name,username,email,role", "prof,prof-burst,prof@example.kr,instructor"]
+    rows += [f"{name},{name},{name}@example.kr,student" for name in names]
+    administrator = campus.sign_in("admin")
+    cohort = {"id": COHORT, "track": "job-conversion", "title": "burst", "starts_on": "2099-03-02"}
+    administrator.api("POST", "/cohorts", json=cohort).raise_for_status()
+    file = ("roster.csv", "\n".join(rows).encode(), "text/csv")
+    preview = administrator.api("POST", f"/cohorts/{COHORT}/roster", files={"file": file}).raise_for_status().json()
+    administrator.api("POST", f"/roster-imports/{preview['id']}/apply", json={}).raise_for_status()
+
+    def on_the_hub() -> bool:
+        group = administrator.hub("GET", f"/groups/nbgrader-{COURSE}")
+        return group.status_code == 200 and len(group.json()["users"]) == STUDENTS
+
+    wait_for("the roster's reflection in the hub", on_the_hub, 120)
+    instructor = campus.sign_in("prof-burst")
+    instructor.api("POST", f"/offerings/{COURSE}/assignments/{ASSIGNMENT}/release").raise_for_status()
+    return instructor, [campus.sign_in(name) for name in names]
+
+
+def hand_in_warm_up(instructor: Person, student: Person, body: bytes) -> None:
+    with httpx.Client(timeout=60) as http:
+        assert send(http, student, body, "warm-up", time.perf_counter()).status == 201
+    wait_for("the first feedback", lambda: with_feedback(instructor) == 1, 120, every=0.1)
+
+
+def rush(campus: Campus, instructor: Person, students: list[Person], bodies: list[bytes]) -> list[Result]:
+    with httpx.Client(timeout=60) as http, ThreadPoolExecutor(SENDERS) as senders:
         began = time.perf_counter()
-        for number in range(STUDENTS):
+
+        def hand_in(number: int) -> Sent:
             time.sleep(max(0.0, began + number * WITHIN / STUDENTS - time.perf_counter()))
-            queue.submit(number, marker=2)
-        handed_in = time.perf_counter() - began
-        queue.wait_for_feedback(STUDENTS + WARM_UP)
+            return send(http, students[number], bodies[number], f"burst-{number}", began)
+
+        sent = list(senders.map(hand_in, range(STUDENTS)))
+        done, deadline = 0, began + PATIENCE
+        while done < STUDENTS and time.perf_counter() < deadline:
+            time.sleep(0.25)
+            done = with_feedback(instructor)
         seconds = time.perf_counter() - began
-        queue.require_full_marks()
-        lost = STUDENTS + WARM_UP - queue.feedback()
+    waits = waits_for_feedback(campus)
+    answers = [one.answered - one.sent for one in sent]
     return [
-        Result(f"{STUDENTS} submissions, first to last handed in", handed_in, "s"),
-        Result(f"{STUDENTS} submissions, first handed in to last feedback", seconds, "s"),
-        Result("submissions without feedback", lost, "submissions"),
+        Result(f"{STUDENTS} students, first sent to last receipt", max(one.answered for one in sent), "s"),
+        Result(f"{STUDENTS} students, first sent to last feedback", seconds, "s"),
+        Result("receipt to feedback, median", statistics.median(waits), "s"),
+        Result("receipt to feedback, worst", max(waits), "s"),
+        Result("answer to a submission, worst", max(answers), "s"),
+        Result("refused", sum(one.status != 201 for one in sent), "submissions"),
+        Result("without feedback", STUDENTS - done, "submissions"),
     ]
+
+
+def send(http: httpx.Client, student: Person, body: bytes, key: str, began: float) -> Sent:
+    headers = {
+        "Authorization": f"token {student.token}",
+        "Idempotency-Key": f"{student.username}-{key}",
+        "X-Content-SHA256": hashlib.sha256(body).hexdigest(),
+    }
+    url = f"{student.campus.portal}/api/exchange/{COURSE}/{ASSIGNMENT}/attempts"
+    before = time.perf_counter() - began
+    answer = http.post(url, content=body, headers=headers)
+    return Sent(before, time.perf_counter() - began, answer.status_code)
+
+
+def with_feedback(instructor: Person) -> int:
+    """How many students' newest attempt is marked."""
+    rows = instructor.api("GET", f"/offerings/{COURSE}/assignments/{ASSIGNMENT}/submissions").json()
+    return sum(row["state"] == "done" for row in rows if row["attempts"])
+
+
+def waits_for_feedback(campus: Campus) -> list[float]:
+    """Seconds from receipt to feedback, of every attempt, as the campus noted them."""
+    from sqlalchemy import select
+
+    from cohorts.database import Database
+    from grader.models import Attempt, Feedback
+    from portal.settings import PortalSettings
+
+    database = Database(PortalSettings.from_environment({}, data=campus.data).database_url)
+    with database.read() as session:
+        rows = session.execute(
+            select(Attempt.received_at, Feedback.released_at).join(Feedback, Feedback.attempt_id == Attempt.id)
+        ).all()
+    database.close()
+    return [(released - received).total_seconds() for received, released in rows if released is not None]

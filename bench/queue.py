@@ -137,9 +137,15 @@ class Queue:
         """Until `count` attempts have feedback; raises RuntimeError where marking failed or takes too long."""
         deadline = time.monotonic() + PATIENCE
         while self.feedback() < count:
+            if any(worker.poll() is not None for worker in self.workers):
+                raise RuntimeError(f"a worker ended; {self.folder / 'workers.log'}:\n{self.log()[-2000:]}")
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{self.feedback()} of {count} were marked in {PATIENCE:.0f} s")
             time.sleep(every)
+
+    def log(self) -> str:
+        """What the workers said."""
+        return (self.folder / "workers.log").read_text(encoding="utf-8", errors="replace")
 
     def require_full_marks(self) -> None:
         """Every marking is done, clean, and has full marks; else the measurement measured something else."""

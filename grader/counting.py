@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from grader.jobs import enqueue_marking
@@ -57,23 +58,38 @@ class Ruling:
     percent: float
 
 
-def marked_attempts(session: Session, assignment_id: int, username: str | None = None) -> dict[str, list[Marked]]:
-    """The marked attempts at an assignment by student (only `username`'s if given), oldest first."""
-    mine = [Attempt.assignment_id == assignment_id] + ([Attempt.username == username] if username is not None else [])
+def _marked(username: bool) -> Select[*tuple[Any, ...]]:
+    """Attempts at an assignment with the points of their newest marking, oldest first; with `username` of one."""
+    mine = [Attempt.assignment_id == bindparam("assignment")]
+    mine += [Attempt.username == bindparam("username")] if username else []
     newest = (
         select(func.max(Marking.id))
         .join(Attempt, Attempt.id == Marking.attempt_id)
         .where(*mine, Marking.kind == MarkingKind.MARK, Marking.state == MarkingState.DONE)
         .group_by(Marking.attempt_id)
     )
-    rows = session.execute(
+    return (
         select(Attempt, Marking.score, Marking.max_score)
         .join(Marking, Marking.attempt_id == Attempt.id)
         .where(Marking.id.in_(newest))
         .order_by(Attempt.number)
     )
+
+
+_MARKED, _MARKED_OF_ONE = _marked(username=False), _marked(username=True)
+_WITH_ASSIGNMENT = (
+    select(Attempt, Assignment)
+    .join(Assignment, Assignment.id == Attempt.assignment_id)
+    .where(Attempt.id == bindparam("attempt"))
+)
+_HELD = _WITH_ASSIGNMENT.with_for_update(read=True, of=Assignment).execution_options(populate_existing=True)
+
+
+def marked_attempts(session: Session, assignment_id: int, username: str | None = None) -> dict[str, list[Marked]]:
+    """The marked attempts at an assignment by student (only `username`'s if given), oldest first."""
+    query = _MARKED if username is None else _MARKED_OF_ONE
     found: dict[str, list[Marked]] = defaultdict(list)
-    for attempt, score, max_score in rows:
+    for attempt, score, max_score in session.execute(query, {"assignment": assignment_id, "username": username}):
         found[attempt.username].append(Marked(attempt, score or 0.0, max_score or 0.0))
     return dict(found)
 
@@ -103,11 +119,7 @@ def rule_on(session: Session, attempt_id: int, score: float, max_score: float, *
 
     With `hold`, policies and extensions of the assignment stay as they are until the transaction ends.
     """
-    attempt = session.get_one(Attempt, attempt_id)
-    chosen = select(Assignment).where(Assignment.id == attempt.assignment_id)
-    if hold:
-        chosen = chosen.with_for_update(read=True).execution_options(populate_existing=True)
-    assignment = session.scalars(chosen).one()
+    attempt, assignment = session.execute(_HELD if hold else _WITH_ASSIGNMENT, {"attempt": attempt_id}).one()
     holding = deadlines(session, assignment)
     fresh = Marked(attempt, score, max_score).standing(holding)
     known = marked_attempts(session, assignment.id, attempt.username).get(attempt.username, [])

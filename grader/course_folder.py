@@ -1,7 +1,7 @@
 """An offering's nbgrader course directory: submitted/ and autograded/ as formgrader expects them.
 
 Owns the replacing of one student's folder: built aside, then exchanged in one step, so that formgrader sees the old one
-or the new one. The caller holds `gradebook.offering_lock`.
+or the new one. The caller holds `offering_locks.student_alone`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from grader.offering_locks import number_of
 from grader.results import MarkingResult
 
-STAGING = ".marking"
+STAGING = ".marking-"  # and the student's number
 ATTEMPT = ".attempt"
 SHOWN = ".shown"  # the notebooks as their student may see them, from which feedback is made anew
 AT_FDCWD = -100
@@ -91,8 +92,8 @@ def place_marking(
             if path.is_file():
                 path.chmod(READ_ONLY)
 
-    _replace(offering_dir, Path("submitted", username, assignment), build_submitted)
-    _replace(offering_dir, Path("autograded", username, assignment), build_autograded)
+    _replace(offering_dir, "submitted", username, assignment, build_submitted)
+    _replace(offering_dir, "autograded", username, assignment, build_autograded)
 
 
 def placed_attempt(offering_dir: Path, assignment: str, username: str) -> int | None:
@@ -118,10 +119,10 @@ def _ensure_parents(target: Path, folder: Path) -> None:
         current.mkdir(exist_ok=True)
 
 
-def _replace(offering_dir: Path, relative: Path, build: Callable[[Path], None]) -> None:
-    target = offering_dir / relative
+def _replace(offering_dir: Path, step: str, username: str, assignment: str, build: Callable[[Path], None]) -> None:
+    target = offering_dir / step / username / assignment
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _staging(offering_dir) as staging:
+    with _staging(offering_dir, username) as staging:
         new = staging / "new"
         new.mkdir()
         build(new)
@@ -132,9 +133,9 @@ def _replace(offering_dir: Path, relative: Path, build: Callable[[Path], None]) 
 
 
 @contextmanager
-def _staging(offering_dir: Path) -> Iterator[Path]:
+def _staging(offering_dir: Path, username: str) -> Iterator[Path]:
     """An empty folder on the same file system. What a killed worker left in it goes first: we hold the lock."""
-    staging = offering_dir / STAGING
+    staging = offering_dir / f"{STAGING}{number_of(username):x}"
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(mode=0o700)
     try:

@@ -2,13 +2,11 @@
 
 Owns the only code that touches nbgrader's tables. A marking is written in one transaction, so that no reader and no
 crash ever sees half of it; manual scores and comments stay, as in nbgrader's SaveAutoGrades. Whoever changes an
-offering's gradebook or folders holds `offering_lock`.
+offering's gradebook or folders holds one of `offering_locks`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +24,6 @@ from grader.lateness import Part, share_penalty
 from grader.results import MarkingResult, NotebookResult
 
 BUSY_SECONDS = 30
-LOCK_FILE = ".release.lock"  # the one that building a release holds: nbgrader rewrites source cells meanwhile
 
 
 @dataclass(frozen=True)
@@ -63,17 +60,6 @@ class NotebookGrades:
 def gradebook_url(offering_dir: Path) -> str:
     """Where nbgrader keeps the gradebook of a course directory by default."""
     return f"sqlite:///{offering_dir.resolve() / 'gradebook.db'}"
-
-
-@contextmanager
-def offering_lock(offering_dir: Path) -> Iterator[None]:
-    """Hold an offering's gradebook and graded folders for oneself, across processes."""
-    descriptor = os.open(offering_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)  # releases the lock
 
 
 def write_marking(

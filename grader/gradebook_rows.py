@@ -11,10 +11,10 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
 
 
 @dataclass
@@ -112,18 +112,16 @@ def ensure_submission(connection: Connection, assignment: str, username: str, ti
     """
     from nbgrader import api
 
-    students, table = api.Student.__table__, api.SubmittedAssignment.__table__
-    if connection.scalar(select(students.c.id).where(students.c.id == username)) is None:
-        connection.execute(insert(students).values(id=username))
-    found = connection.scalar(
-        select(table.c.id).where(table.c.assignment_id == assignment, table.c.student_id == username)
-    )
+    said = _statements()
+    if connection.scalar(said.student, {"student": username}) is None:
+        connection.execute(insert(api.Student.__table__), {"id": username})
+    found = connection.scalar(said.submission, {"assignment": assignment, "student": username})
     if found is None:
         found = _new_id()
         row = {"id": found, "assignment_id": assignment, "student_id": username, "timestamp": timestamp}
-        connection.execute(insert(table).values(row))
+        connection.execute(insert(api.SubmittedAssignment.__table__), row)
     else:
-        connection.execute(update(table).where(table.c.id == found).values(timestamp=timestamp))
+        connection.execute(said.stamp, {"key": found, "stamp": timestamp})
     _fill(connection, found, assignment)
     return _load(connection, found)
 
@@ -158,8 +156,6 @@ def store_penalties(connection: Connection, notebooks: Iterable[NotebookRows]) -
 
 @lru_cache(maxsize=8)
 def _update(table: Any, first: str, second: str | None = None) -> Any:
-    from sqlalchemy import bindparam
-
     values: dict[str, Any] = {first: bindparam("auto")} | ({second: bindparam("more")} if second else {})
     return update(table).where(table.c.id == bindparam("key")).values(values)
 
@@ -172,29 +168,32 @@ def _fill(connection: Connection, submission: str, assignment: str) -> None:
     """Add the rows that are missing, as nbgrader's `add_submission` does."""
     from nbgrader import api
 
-    books, notebooks = api.SubmittedNotebook.__table__, api.Notebook.__table__
-    known = connection.execute(select(books.c.notebook_id, books.c.id).where(books.c.assignment_id == submission))
-    have: dict[str, str] = {row.notebook_id: row.id for row in known}
-    wanted = connection.scalars(select(notebooks.c.id).where(notebooks.c.assignment_id == assignment)).all()
-    missing = [{"id": _new_id(), "assignment_id": submission, "notebook_id": key} for key in wanted if key not in have]
-    if missing:
-        connection.execute(insert(books), missing)
-        have |= {row["notebook_id"]: row["id"] for row in missing}
-    base = api.BaseCell.__table__
-    cells = connection.execute(
-        select(base.c.id, base.c.notebook_id, base.c.type).where(base.c.notebook_id.in_(list(have)))
-    ).all()
-    for table, kinds in ((api.Grade.__table__, _GRADED), (api.Comment.__table__, _COMMENTED)):
-        filled = set(connection.scalars(select(table.c.cell_id).where(table.c.notebook_id.in_(list(have.values())))))
-        rows = [
+    said = _statements()
+    have: dict[str, str] = {row.notebook_id: row.id for row in connection.execute(said.books, {"key": submission})}
+    new: set[str] = set()
+    for key in connection.scalars(said.notebooks, {"assignment": assignment}).all():
+        if key not in have:
+            have[key] = _new_id()
+            new.add(key)
+    if new:
+        rows = [{"id": have[key], "assignment_id": submission, "notebook_id": key} for key in sorted(new)]
+        connection.execute(insert(api.SubmittedNotebook.__table__), rows)
+    cells = connection.execute(said.cells, {"notebooks": list(have)}).all()
+    old = [have[key] for key in have if key not in new]  # a new one has nothing yet
+    for table, kinds, filled_of in (
+        (api.Grade.__table__, _GRADED, said.graded),
+        (api.Comment.__table__, _COMMENTED, said.commented),
+    ):
+        filled = set(connection.execute(filled_of, {"notebooks": old}).all()) if old else set()
+        added: list[dict[str, Any]] = [
             {"id": _new_id(), "cell_id": cell, "notebook_id": have[notebook]}
             for cell, notebook, kind in cells
-            if kind in kinds and cell not in filled
+            if kind in kinds and (cell, have[notebook]) not in filled
         ]
-        if rows and table is api.Grade.__table__:
-            rows = [row | {"needs_manual_grade": True} for row in rows]
-        if rows:
-            connection.execute(insert(table), rows)
+        if added and table is api.Grade.__table__:
+            added = [row | {"needs_manual_grade": True} for row in added]
+        if added:
+            connection.execute(insert(table), added)
 
 
 _GRADED = ("GradeCell", "TaskCell")
@@ -202,39 +201,64 @@ _COMMENTED = ("SolutionCell", "TaskCell")
 
 
 def _load(connection: Connection, submission: str) -> SubmissionRows:
-    from nbgrader import api
-
-    books, notebooks = api.SubmittedNotebook.__table__, api.Notebook.__table__
-    rows = connection.execute(
-        select(books.c.id, notebooks.c.name, books.c.late_submission_penalty)
-        .join(notebooks, notebooks.c.id == books.c.notebook_id)
-        .where(books.c.assignment_id == submission)
-        .order_by(notebooks.c.name)
-    ).all()
+    said = _statements()
+    rows = connection.execute(said.named_books, {"key": submission})
     found = {row.id: NotebookRows(row.id, row.name, row.late_submission_penalty) for row in rows}
-    grade, base = api.Grade.__table__, api.BaseCell.__table__
-    points, tasks = api.GradeCell.__table__, api.TaskCell.__table__
-    most = func.coalesce(points.c.max_score, tasks.c.max_score, 0.0)
-    for row in connection.execute(
-        select(grade, base.c.name, most.label("most"))
-        .join(base, base.c.id == grade.c.cell_id)
-        .outerjoin(points, points.c.id == base.c.id)
-        .outerjoin(tasks, tasks.c.id == base.c.id)
-        .where(grade.c.notebook_id.in_(list(found)))
-    ):
+    for row in connection.execute(said.grades, {"notebooks": list(found)}):
         found[row.notebook_id].grades.append(
             GradeRow(
                 row.id, row.name, row.most, row.auto_score, row.manual_score, row.extra_credit, row.needs_manual_grade
             )
         )
-    comment = api.Comment.__table__
-    for row in connection.execute(
-        select(comment, base.c.name)
-        .join(base, base.c.id == comment.c.cell_id)
-        .where(comment.c.notebook_id.in_(list(found)))
-    ):
+    for row in connection.execute(said.comments, {"notebooks": list(found)}):
         found[row.notebook_id].comments.append(CommentRow(row.id, row.name, row.auto_comment, row.manual_comment))
     return SubmissionRows(submission, {notebook.name: notebook for notebook in found.values()})
+
+
+class _Statements:
+    """Built once: to build them takes longer than to run them."""
+
+    def __init__(self) -> None:
+        from nbgrader import api
+
+        students, submitted = api.Student.__table__, api.SubmittedAssignment.__table__
+        books, notebooks = api.SubmittedNotebook.__table__, api.Notebook.__table__
+        grade, comment, base = api.Grade.__table__, api.Comment.__table__, api.BaseCell.__table__
+        points, tasks = api.GradeCell.__table__, api.TaskCell.__table__
+        these: BindParameter[Any] = bindparam("notebooks", expanding=True)
+        self.student = select(students.c.id).where(students.c.id == bindparam("student"))
+        self.submission = select(submitted.c.id).where(
+            submitted.c.assignment_id == bindparam("assignment"), submitted.c.student_id == bindparam("student")
+        )
+        self.stamp = update(submitted).where(submitted.c.id == bindparam("key")).values(timestamp=bindparam("stamp"))
+        self.books = select(books.c.notebook_id, books.c.id).where(books.c.assignment_id == bindparam("key"))
+        self.notebooks = select(notebooks.c.id).where(notebooks.c.assignment_id == bindparam("assignment"))
+        self.cells = select(base.c.id, base.c.notebook_id, base.c.type).where(base.c.notebook_id.in_(these))
+        self.graded = select(grade.c.cell_id, grade.c.notebook_id).where(grade.c.notebook_id.in_(these))
+        self.commented = select(comment.c.cell_id, comment.c.notebook_id).where(comment.c.notebook_id.in_(these))
+        self.named_books = (
+            select(books.c.id, notebooks.c.name, books.c.late_submission_penalty)
+            .join(notebooks, notebooks.c.id == books.c.notebook_id)
+            .where(books.c.assignment_id == bindparam("key"))
+            .order_by(notebooks.c.name)
+        )
+        self.grades = (
+            select(grade, base.c.name, func.coalesce(points.c.max_score, tasks.c.max_score, 0.0).label("most"))
+            .join(base, base.c.id == grade.c.cell_id)
+            .outerjoin(points, points.c.id == base.c.id)
+            .outerjoin(tasks, tasks.c.id == base.c.id)
+            .where(grade.c.notebook_id.in_(these))
+        )
+        self.comments = (
+            select(comment, base.c.name)
+            .join(base, base.c.id == comment.c.cell_id)
+            .where(comment.c.notebook_id.in_(these))
+        )
+
+
+@cache
+def _statements() -> _Statements:
+    return _Statements()
 
 
 def _new_id() -> str:

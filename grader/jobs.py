@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from cohorts.database import Database
 from grader.doorbell import Bell, ring
-from grader.models import Assignment, Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
+from grader.models import Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
 from grader.phases import Phase, Told
 
 CLAIM_SECONDS = 30.0
@@ -76,10 +76,15 @@ def heartbeat(database: Database, job: Job, now: datetime, phase: Phase | None =
         return _changed(done) == 1
 
 
-def still_held(database: Database, job: Job) -> bool:
-    """Whether the claim is still this worker's."""
-    with database.read() as session:
-        return session.scalar(select(Marking.id).where(_held(job))) is not None
+def require_held(session: Session, job: Job) -> None:
+    """Raises ClaimLost where the claim is no longer this worker's."""
+    if session.scalar(_STILL, {"key": job.marking_id, "token": job.claim}) is None:
+        raise ClaimLost(f"marking {job.marking_id} is no longer held")
+
+
+_STILL = select(Marking.id).where(
+    Marking.id == bindparam("key"), Marking.claim == bindparam("token"), Marking.state == MarkingState.RUNNING
+)
 
 
 def finish(session: Session, job: Job, ended: Ended, now: datetime) -> None:
@@ -189,27 +194,3 @@ def set_aside(marking: Marking, log: str, now: datetime) -> None:
     marking.finished_at = now
     earlier = f"{marking.log}\n\n" if marking.log else ""
     marking.log = (earlier + log)[-LOG_KEPT:]
-
-
-def job_of(marking: Marking) -> Job:
-    """What a worker needs of a marking that it has claimed."""
-    attempt = marking.attempt
-    assignment: Assignment = attempt.assignment
-    assert marking.claim is not None
-    return Job(
-        marking_id=marking.id,
-        claim=marking.claim,
-        kind=marking.kind,
-        tries=marking.tries,
-        attempt_id=attempt.id,
-        number=attempt.number,
-        username=attempt.username,
-        sha256=attempt.sha256,
-        received_at=attempt.received_at,
-        assignment_id=assignment.id,
-        assignment=assignment.name,
-        offering_id=assignment.offering_id,
-        counting=assignment.counting,
-        feedback_policy=assignment.feedback_policy,
-        time_limit_seconds=assignment.time_limit_seconds,
-    )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cohorts.errors import CampusError, Conflict, Forbidden, Invalid
@@ -102,9 +102,12 @@ class Deadlines:
         return lateness(self.policy.late, max(due_at, attempt.due_at), attempt.received_at, self.zone)
 
 
+_EXTENSIONS = select(Extension.username, Extension.due_at).where(Extension.assignment_id == bindparam("assignment"))
+
+
 def deadlines(session: Session, assignment: Assignment) -> Deadlines:
     """What holds now."""
-    rows = session.execute(select(Extension.username, Extension.due_at).where(Extension.assignment_id == assignment.id))
+    rows = session.execute(_EXTENSIONS, {"assignment": assignment.id})
     extensions = {row.username: row.due_at for row in rows}
     return Deadlines(policy_of(assignment), extensions, timezone_of(session, assignment.offering_id))
 
@@ -184,12 +187,14 @@ def attempts_used(session: Session, assignment: Assignment, username: str) -> tu
     return used, last
 
 
+_ZONE = (
+    select(Cohort.timezone).join(Offering, Offering.cohort_id == Cohort.id).where(Offering.id == bindparam("offering"))
+)
+
+
 def timezone_of(session: Session, offering_id: str) -> str:
     """Name of the time zone of the offering's cohort."""
-    zone = session.scalar(
-        select(Cohort.timezone).join(Offering, Offering.cohort_id == Cohort.id).where(Offering.id == offering_id)
-    )
-    return zone or "Asia/Seoul"
+    return session.scalar(_ZONE, {"offering": offering_id}) or "Asia/Seoul"
 
 
 def moment(when: datetime, timezone: str, locale: str, *, seconds: bool = False) -> str:

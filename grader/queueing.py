@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from cohorts.database import Database
 from grader.doorbell import Bell, ring
-from grader.jobs import CLAIM_SECONDS, MOST_TRIES, Job, job_of, set_aside
-from grader.models import Attempt, Marking, MarkingState
+from grader.jobs import CLAIM_SECONDS, MOST_TRIES, Job, set_aside
+from grader.models import Assignment, Attempt, Marking, MarkingState
 
 
 def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_SECONDS) -> Job | None:
@@ -26,9 +27,10 @@ def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_
     if database.engine.dialect.name == "sqlite" and not _something_waits(database, silent_since):
         return None  # its one write lock is not taken in vain
     with database.write() as session:
-        while (marking := _next(session, silent_since)) is not None:
-            if marking.tries < MOST_TRIES:
-                return _take(session, marking, worker, now)
+        while (found := _next(session, silent_since)) is not None:
+            if found.tries < MOST_TRIES:
+                return _take(session, found, worker, now)
+            marking = session.get_one(Marking, found.marking_id)
             set_aside(marking, "The worker that had this job fell silent each time it was tried.", now)
             session.flush()
     return None
@@ -36,58 +38,71 @@ def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_
 
 def _something_waits(database: Database, silent_since: datetime) -> bool:
     with database.read() as session:
-        queued = select(Marking.id).where(Marking.state == MarkingState.QUEUED).limit(1)
-        return session.scalar(queued) is not None or session.scalar(_silent(silent_since)) is not None
+        return bool(session.scalar(_ANYTHING, {"since": silent_since}))
 
 
-def _take(session: Session, marking: Marking, worker: str, now: datetime) -> Job:
-    marking.state = MarkingState.RUNNING
-    marking.claim = str(uuid.uuid4())
-    marking.claimed_by = worker
-    marking.heartbeat_at = now
-    marking.started_at = now
-    marking.phase = None
-    marking.tries += 1
-    session.flush()
+def _take(session: Session, found: Row[Any], worker: str, now: datetime) -> Job:
+    claim, tries = str(uuid.uuid4()), found.tries + 1
+    session.execute(_TAKE, {"key": found.marking_id, "by": worker, "token": claim, "now": now, "count": tries})
     ring(session, Bell.NEWS)
-    return job_of(marking)
+    return Job(claim=claim, **{**found._mapping, "tries": tries})
 
 
-def _next(session: Session, silent_since: datetime) -> Marking | None:
+def _next(session: Session, silent_since: datetime) -> Row[Any] | None:
     """The marking whose turn it is, locked. On PostgreSQL those that others are just taking are passed over."""
-    silent_id = session.scalar(_silent(silent_since))
-    silent = _lock(session, Marking.id == silent_id, _is_silent(silent_since)) if silent_id is not None else None
-    priority = session.scalar(_lowest_priority())
+    silent = session.execute(_SILENT, {"since": silent_since}).first()
+    priority = session.scalar(_LOWEST, {"above": -1})
     while priority is not None and (silent is None or priority < silent.priority):
-        for offering_id in _turns(session, priority):
-            found = _lock(session, *_waits(priority), Marking.offering_id == offering_id)
+        for offering_id in session.scalars(_TURNS, {"priority": priority}).all():
+            found = session.execute(_OLDEST, {"priority": priority, "offering": offering_id}).first()
             if found is not None:
                 return found
-        priority = session.scalar(_lowest_priority(above=priority))
-    return silent
+        priority = session.scalar(_LOWEST, {"above": priority})
+    if silent is None:
+        return None
+    return session.execute(_LEFT, {"key": silent.id, "since": silent_since}).first()
 
 
-def _lock(session: Session, *wanted: ColumnElement[bool]) -> Marking | None:
+# The statements, built once: to build them takes longer than to run them.
+
+
+def _waiting(job: type[Marking] = Marking) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return job.state == MarkingState.QUEUED, job.priority == bindparam("priority")
+
+
+def _locked(*wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """What a worker must know (see Job) of the oldest such marking, locked."""
     query = (
-        select(Marking)
-        .options(joinedload(Marking.attempt, innerjoin=True).joinedload(Attempt.assignment, innerjoin=True))
-        .where(*wanted)
-        .order_by(Marking.id)
-        .limit(1)
+        select(
+            Marking.id.label("marking_id"),
+            Marking.kind,
+            Marking.tries,
+            Marking.attempt_id,
+            Attempt.number,
+            Attempt.username,
+            Attempt.sha256,
+            Attempt.received_at,
+            Attempt.assignment_id,
+            Assignment.name.label("assignment"),
+            Assignment.offering_id,
+            Assignment.counting,
+            Assignment.feedback_policy,
+            Assignment.time_limit_seconds,
+        )
+        .join(Attempt, Attempt.id == Marking.attempt_id)
+        .join(Assignment, Assignment.id == Attempt.assignment_id)
     )
-    return session.scalar(query.with_for_update(skip_locked=True, of=Marking))
+    return query.where(*wanted).order_by(Marking.id).limit(1).with_for_update(skip_locked=True, of=Marking)
 
 
-def _turns(session: Session, priority: int) -> list[str]:
-    """The offerings that wait with `priority`, the one whose turn it is first.
+def _turns() -> Select[*tuple[Any, ...]]:
+    """The offerings that wait with a priority, the one whose turn it is first.
 
     They are found by stepping from each to the next through the index, so that ten thousand waiting jobs of a few
     offerings cost no more than ten.
     """
-    lane = (
-        select(func.min(Marking.offering_id).label("offering_id")).where(*_waits(priority)).cte("lane", recursive=True)
-    )
-    following = select(func.min(Marking.offering_id)).where(*_waits(priority), Marking.offering_id > lane.c.offering_id)
+    lane = select(func.min(Marking.offering_id).label("offering_id")).where(*_waiting()).cte("lane", recursive=True)
+    following = select(func.min(Marking.offering_id)).where(*_waiting(), Marking.offering_id > lane.c.offering_id)
     lane = lane.union_all(
         select(following.correlate(lane).scalar_subquery()).where(lane.c.offering_id.is_not(None)).select_from(lane)
     )
@@ -95,24 +110,36 @@ def _turns(session: Session, priority: int) -> list[str]:
     its = job.offering_id == lane.c.offering_id
     running = select(func.count(job.id)).where(its, job.state == MarkingState.RUNNING).scalar_subquery()
     served = select(func.max(job.started_at)).where(its).scalar_subquery()
-    oldest = select(func.min(job.id)).where(its, *_waits(priority, job)).scalar_subquery()
+    oldest = select(func.min(job.id)).where(its, *_waiting(job)).scalar_subquery()
     query = select(lane.c.offering_id).where(lane.c.offering_id.is_not(None))
-    return list(session.scalars(query.order_by(running, served.nulls_first(), oldest)))
+    return query.order_by(running, served.nulls_first(), oldest)
 
 
-def _lowest_priority(above: int | None = None) -> Select[int]:
-    query = select(func.min(Marking.priority)).where(Marking.state == MarkingState.QUEUED)
-    return query if above is None else query.where(Marking.priority > above)
-
-
-def _waits(priority: int, job: type[Marking] = Marking) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return job.state == MarkingState.QUEUED, job.priority == priority
-
-
-def _is_silent(since: datetime) -> ColumnElement[bool]:
-    return and_(Marking.state == MarkingState.RUNNING, Marking.heartbeat_at < since)
-
-
-def _silent(since: datetime) -> Select[int]:
-    """The id of the job that a worker left first."""
-    return select(Marking.id).where(_is_silent(since)).order_by(Marking.priority, Marking.id).limit(1)
+_IS_SILENT = and_(Marking.state == MarkingState.RUNNING, Marking.heartbeat_at < bindparam("since"))
+_SILENT = select(Marking.id, Marking.priority).where(_IS_SILENT).order_by(Marking.priority, Marking.id).limit(1)
+_ANYTHING = select(
+    or_(
+        select(Marking.id).where(Marking.state == MarkingState.QUEUED).exists(),
+        select(Marking.id).where(_IS_SILENT).exists(),
+    )
+)
+_LOWEST = select(func.min(Marking.priority)).where(
+    Marking.state == MarkingState.QUEUED, Marking.priority > bindparam("above")
+)
+_TURNS = _turns()
+_OLDEST = _locked(*_waiting(), Marking.offering_id == bindparam("offering"))
+_LEFT = _locked(Marking.id == bindparam("key"), _IS_SILENT)
+_TAKE = (
+    update(Marking)
+    .where(Marking.id == bindparam("key"))
+    .values(
+        state=MarkingState.RUNNING,
+        claim=bindparam("token"),
+        claimed_by=bindparam("by"),
+        heartbeat_at=bindparam("now"),
+        started_at=bindparam("now"),
+        phase=None,
+        tries=bindparam("count"),
+    )
+    .execution_options(synchronize_session=False)
+)

@@ -15,8 +15,9 @@ from grader import gradebook, jobs
 from grader.counting import enqueue_if_overtaken, rule_on
 from grader.course_folder import place_marking, placed_attempt
 from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
-from grader.jobs import ClaimLost, Ended, Job
+from grader.jobs import Ended, Job
 from grader.models import Attempt, FeedbackPolicy
+from grader.offering_locks import student_alone
 from grader.phases import PhaseClock
 from grader.policies import lateness_of
 from grader.results import MarkingResult
@@ -44,10 +45,9 @@ def record_marking(
     `offering` is the course folder, `submission` the folder with what was handed in. Feedback of a suspect marking
     waits for a person to release it. Raises ClaimLost.
     """
-    with gradebook.offering_lock(offering):
-        if not jobs.still_held(database, job):
-            raise ClaimLost(f"marking {job.marking_id} is no longer held")
+    with student_alone(offering, job.username):
         with database.read() as session:
+            jobs.require_held(session, job)
             ruling = rule_on(session, job.attempt_id, result.score, result.max_score)
         if ruling.counts == job.attempt_id:
             place_marking(
@@ -106,7 +106,7 @@ def renew_feedback(database: Database, storage: Storage, clock: Clock, job: Job,
     What lateness takes off is settled first, by the points and policies of now.
     """
     url = gradebook.gradebook_url(offering)
-    with gradebook.offering_lock(offering):
+    with student_alone(offering, job.username):
         placed = placed_attempt(offering, job.assignment, job.username)
         with database.read() as session:
             late = lateness_of(session, job.attempt_id)

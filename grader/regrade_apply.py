@@ -27,7 +27,7 @@ from cohorts.errors import Conflict
 from grader import archive
 from grader.course_folder import place_marking
 from grader.feedback import build_bundle, own_grades, pages_of_marking
-from grader.gradebook import NotebookGrades, gradebook_url, offering_lock
+from grader.gradebook import NotebookGrades, gradebook_url
 from grader.jobs import enqueue_marking
 from grader.kept_result import kept_result
 from grader.models import (
@@ -42,6 +42,7 @@ from grader.models import (
     RegradeState,
     Release,
 )
+from grader.offering_locks import offering_alone
 from grader.regrade import regrade_progress, require_open, state_of
 from grader.regrade_by_hand import by_hand_scores, given_elsewhere
 from grader.regrade_course import RegradeCourse, open_course
@@ -76,7 +77,7 @@ def apply_regrade(
             regrade = session.get_one(Regrade, regrade_id)
             assignment = session.get_one(Assignment, regrade.assignment_id)
         course = open_course(storage, regrade.course_sha256, assignment.name)
-        with offering_lock(offering):
+        with offering_alone(offering):
             _set_marker(database, offering, course, regrade_id)
             with database.read() as session:
                 regraded = regraded_attempts(session, regrade_id, assignment)

@@ -2,7 +2,7 @@
 
 Owns what nbgrader itself refuses once work was handed in: adding and removing cells. Scores are stored by the same
 rules as `gradebook.write_marking`, for all students at once; points and comments of people stay as they are. Whoever
-calls this holds `gradebook.offering_lock`, and may do so again after a crash: the outcome is the same.
+calls this holds `offering_locks.offering_alone`, and may do so again after a crash: the outcome is the same.
 """
 
 from __future__ import annotations

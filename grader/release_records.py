@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cohorts.database import Database
@@ -140,12 +140,17 @@ def latest_check(session: Session, offering_id: str, assignment: str) -> Release
     return session.scalar(found.order_by(ReleaseCheck.id.desc()).limit(1))
 
 
+_EVIDENCE = (
+    select(ReleaseCheck.evidence)
+    .where(ReleaseCheck.source_sha256 == bindparam("source"), ReleaseCheck.evidence.is_not(None))
+    .order_by(ReleaseCheck.id.desc())
+    .limit(1)
+)
+
+
 def evidence_for(session: Session, source_sha256: str) -> dict[str, Any] | None:
     """What marking this source's reference both ways has shown, by notebook and test cell; None: not known."""
-    found = select(ReleaseCheck.evidence).where(
-        ReleaseCheck.source_sha256 == source_sha256, ReleaseCheck.evidence.is_not(None)
-    )
-    return session.scalar(found.order_by(ReleaseCheck.id.desc()).limit(1))
+    return session.scalar(_EVIDENCE, {"source": source_sha256})
 
 
 def time_limit(session: Session, subject: Subject) -> float:

@@ -6,7 +6,6 @@ nbgrader and students find it. Refuses what the release check refuses, and a rel
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from grader.assignments import ensure_assignment
 from grader.exchange.names import ASSIGNMENT_NAME
 from grader.gradebook_cells import save_cells
 from grader.models import Assignment, Release, ReleaseCheck
+from grader.offering_locks import offering_alone
 from grader.release_build import Built, build_student_version
 from grader.release_check import OnProgress
 from grader.release_records import Subject, ensure_checked, require_no_marks, require_passed
@@ -72,7 +72,7 @@ def release_assignment(
             on_progress=on_progress,
         )
         require_passed(database, record, accept, by, now)
-        with _alone(course_dir):
+        with offering_alone(course_dir):
             require_inside(course_dir, course_dir / "gradebook.db")
             save_cells(course_dir, offering_id, assignment, made.built.notebooks)
             _install(made.built, course_dir)
@@ -150,7 +150,7 @@ def build_release(course_dir: Path, offering_id: str, assignment: str, sandbox: 
     source = require_source(course_dir, assignment)
     with tempfile.TemporaryDirectory(prefix="bitgoeul-release-") as folder, _place(sandbox) as box:
         built = build_student_version(course_dir, source, offering_id, assignment, box, Path(folder))
-        with _alone(course_dir):
+        with offering_alone(course_dir):
             save_cells(course_dir, offering_id, assignment, built.notebooks)
             return _install(built, course_dir)
 
@@ -309,11 +309,3 @@ def _notebooks(path: Path) -> tuple[str, ...]:
     """A stored file never changes, so what it holds is read once."""
     with path.open("rb") as bundle:
         return tuple(archive.notebooks(archive.check(bundle)))
-
-
-@contextmanager
-def _alone(course_dir: Path) -> Iterator[None]:
-    """One build at a time in a course folder: nbgrader writes its release folder and gradebook without a lock."""
-    with (course_dir / ".release.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

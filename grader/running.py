@@ -67,8 +67,7 @@ class Run:
         cancel: Event | None = None,
     ) -> Run:
         """`files` is the working directory of both sides; tests may import from the assignment's own files, `given`."""
-        texts = source.reference or tuple(cell.source for cell in source.cells.values() if cell.cell_type == "code")
-        return cls(nb, source, Conductor(sandbox, limits, files, given, imports_of(texts), cancel))
+        return cls(nb, source, Conductor(sandbox, limits, files, given, imports_for(source), cancel))
 
     @property
     def cells(self) -> list[PlannedCell]:
@@ -116,6 +115,12 @@ class Run:
             for cell in cells
         ]
         return self.conductor.together(visible).cells
+
+
+def imports_for(source: SourceNotebook) -> frozenset[str]:
+    """Which libraries an interpreter that marks this notebook should have loaded."""
+    texts = source.reference or tuple(cell.source for cell in source.cells.values() if cell.cell_type == "code")
+    return imports_of(texts)
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import bindparam, select
+
 from cohorts.database import Database
 from grader import archive, contention, gradebook, jobs, presence, queueing, regrade_marking
 from grader.capacity import Places
@@ -27,7 +29,8 @@ from grader.course_folder import overlay_source
 from grader.doorbell import Bell, Doorbell
 from grader.jobs import CLAIM_SECONDS, ClaimLost, Job
 from grader.marking import mark
-from grader.models import Attempt, MarkingKind
+from grader.models import MarkingKind, Release
+from grader.offering_locks import offering_shared
 from grader.phases import Phase, PhaseClock
 from grader.recording import record_marking, renew_feedback
 from grader.release_records import evidence_for
@@ -36,6 +39,7 @@ from grader.sandbox.base import Cancelled, Limits, Sandbox
 from grader.source import SourceAssignment, with_profiles
 from grader.source_reading import read_gradebook, with_earlier
 from grader.storage import Storage
+from grader.warming import warmed_up
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +47,11 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 0.5
 AFTER_FAILURE = 1.25
 SWEEP_EVERY = timedelta(days=1)
+_RELEASES = (
+    select(Release.sha256, Release.source_sha256)
+    .where(Release.assignment_id == bindparam("assignment"))
+    .order_by(Release.version)
+)
 
 
 def now_utc() -> datetime:
@@ -83,8 +92,9 @@ class Worker:
         """Work until told to stop, or with `once` until nothing waits; returns how many jobs were taken."""
         if once:
             return self._drain()
+        warming = warmed_up(self.database, self.offerings, self.sandbox, self.stop)
         seen = presence.announced(self.database, self.name, self.places.number, self.sandbox.name, self.clock)
-        with seen, Doorbell(self.database, Bell.WORK) as bell, self._threads() as pool:
+        with warming, seen, Doorbell(self.database, Bell.WORK) as bell, self._threads() as pool:
             return self._serve(bell, pool)
 
     def _drain(self) -> int:
@@ -255,7 +265,7 @@ class Worker:
 
     def _source(self, job: Job, offering: Path) -> SourceAssignment:
         """The trusted side as the offering's gradebook has it."""
-        with gradebook.offering_lock(offering):
+        with offering_shared(offering):
             source = read_gradebook(
                 gradebook.gradebook_url(offering), job.assignment, offering / "source" / job.assignment
             )
@@ -267,12 +277,10 @@ class Worker:
         Who fetched an earlier release did nothing wrong.
         """
         with self.database.read() as session:
-            attempt = session.get_one(Attempt, job.attempt_id)
-            releases = sorted(attempt.assignment.releases, key=lambda release: release.version)
-            bundles = {release.sha256 for release in releases}
+            releases = session.execute(_RELEASES, {"assignment": job.assignment_id}).all()
             current = releases[-1].source_sha256 if releases else None
             evidence = evidence_for(session, current) if current else None
-        known = with_earlier(source, (self.storage.path(bundle) for bundle in bundles))
+        known = with_earlier(source, (self.storage.path(release.sha256) for release in releases))
         return known if evidence is None else with_profiles(known, evidence)
 
 

@@ -55,6 +55,13 @@ class MemoryGroup:
             self._write("memory.limit_in_bytes", memory)
             self._write("memory.memsw.limit_in_bytes", memory, optional=True)
 
+    def entrance(self) -> int | None:
+        """A descriptor by which a process moves itself in, with a "0"; None in version 2, which has none.
+
+        That is quicker by far than `add`, for which the kernel holds up every fork of the machine for milliseconds.
+        """
+        return None if self.unified else os.open(self.path / "tasks", os.O_WRONLY | os.O_CLOEXEC)
+
     def add(self, pid: int) -> None:
         """Move a process in; those it starts from now on follow."""
         self._write("cgroup.procs", pid)

@@ -19,7 +19,7 @@ from typing import Any
 
 HEADER = struct.Struct(">I")
 CHUNK = 1 << 18
-MOST_DESCRIPTORS = 4
+MOST_DESCRIPTORS = 5
 
 
 class ChannelClosed(Exception):

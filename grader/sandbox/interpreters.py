@@ -88,6 +88,9 @@ class ForkedInterpreters(LedJob):
         parcels: list[int] = []
         try:
             parcels += [parcel.pack(folder) for folder in (self._opening.files, given) if folder is not None]
+            entrance = self._group.entrance() if self._group is not None else None
+            parcels += [entrance] if entrance is not None else []
+            request["group"] = entrance is not None
             self._parent.start_job(request, [*handed, *parcels])
         finally:
             inner.close()
@@ -98,7 +101,7 @@ class ForkedInterpreters(LedJob):
         first = Side.JUDGE if self._opening.judged else Side.WORK
         channel = PatientChannel(main, self.limits.output, self._look)
         first_side = self._sides[first] = self._take(channel, self._meet(main, "hello"))
-        if self._group is not None:
+        if self._group is not None and entrance is None:
             self._group.add(pid_behind(first_side.process))
         self._tell(channel, {"op": "go"})
         self._expect_ready(channel)

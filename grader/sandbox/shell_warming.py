@@ -22,10 +22,18 @@ WARM_UP = (
     "def f(): return f()\nf()",
 )
 WARM_UP_WITH = {
-    "numpy": "import numpy as np\nnp.arange(3)",
-    "pandas": "import pandas as pd\npd.DataFrame({'a': [1, 2], 'b': ['x', 'y']})",
+    "numpy": "import numpy as np\nnp.arange(3)\n"
+    "np.testing.assert_allclose(np.random.default_rng(1).normal(size=3) * 0, 0)",
+    "pandas": "import pandas as pd\npd.DataFrame({'a': [1, 2], 'b': ['x', 'y']})\n"
+    "frame = pd.read_csv(__import__('io').StringIO('a,b\\n1,x\\n2,y'))\nframe.describe()\n"
+    "frame.groupby('b').a.sum().sort_values()\nframe.merge(frame, on='b').pivot_table(index='b')\n"
+    "pd.testing.assert_frame_equal(frame, frame)",
     "matplotlib": "import os, matplotlib\nmatplotlib.rcParams['backend'] = os.environ['MPLBACKEND']\n"
     "import matplotlib.pyplot as plt\nplt.switch_backend(os.environ['MPLBACKEND'])\nplt.plot([1, 2])",
+    "scipy": "from scipy import optimize, stats",
+    "sklearn": "from sklearn import cluster, compose, datasets, decomposition, ensemble, impute, linear_model\n"
+    "from sklearn import metrics, model_selection, neighbors, pipeline, preprocessing, svm, tree\n"
+    "linear_model.LinearRegression().fit([[1], [2]], [1, 2])",
 }
 
 
