@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -29,6 +30,7 @@ from grader.sandbox.fork import build_language_info
 from grader.source import SourceNotebook
 from grader.strength import Strength
 
+POINTS = re.compile(r"\d{1,4}(\.\d{1,20})?|np\.(int|float)64\(\d{1,4}(\.\d{1,20})?\)")
 WARM = frozenset({"numpy", "pandas", "matplotlib", "sklearn", "scipy", "seaborn", "torch"})
 
 
@@ -108,7 +110,11 @@ class Run:
         first = next((number for number, cell in enumerate(cells) if cell.name in hidden), None)
         if first is None:
             return None
-        if not any(done.cells[cell.index].outputs for cell in cells[first:] if cell.index in done.cells):
+        if not any(
+            _may_tell(done.cells[cell.index].outputs, hidden=cell.name in hidden)
+            for cell in cells[first:]
+            if cell.index in done.cells
+        ):
             return None
         visible = [
             replace(cell, source=hidden[cell.name].runnable()) if cell.name in hidden else cell  # type: ignore[index]
@@ -139,6 +145,14 @@ def imports_of(sources: tuple[str, ...]) -> frozenset[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 found.add(node.module.split(".")[0])
     return frozenset(found & WARM)
+
+
+def _may_tell(outputs: Sequence[Mapping[str, Any]], *, hidden: bool) -> bool:
+    """Whether outputs that came after a hidden test could tell of it; the share of points that one gives may show."""
+    if hidden and len(outputs) == 1 and outputs[0]["output_type"] == "execute_result":
+        data = outputs[0]["data"]
+        return set(data) != {"text/plain"} or POINTS.fullmatch(str(data["text/plain"])) is None
+    return bool(outputs)
 
 
 def _strength(done: Conducted, cell: PlannedCell, source: SourceNotebook) -> Strength:

@@ -12,6 +12,8 @@ from grader.judge.mirrors import Mirror, Mirrors
 from grader.judge.wire import DEPTH, INT_BYTES, Foreign
 
 _Q, _D, _U, _C = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I"), struct.Struct("<dd")
+SHORT = 200
+MOST_TEXTS = 4096
 
 
 class Reader:
@@ -21,6 +23,7 @@ class Reader:
         self.data, self.place = data, 0
         self.registry, self.mirrors, self.foreign = registry, mirrors, foreign
         self._depth = 0
+        self._texts: dict[bytes, str] = {}
 
     def value(self) -> Any:
         """The next value."""
@@ -48,8 +51,29 @@ class Reader:
         return made
 
     def parts(self) -> Parts:
-        """A row of values."""
-        return tuple([self.value() for _ in range(self.count())])
+        """A row of values. Short texts and small numbers are read here, most rows being nothing else."""
+        left = self.count()
+        data, texts = self.data, self._texts
+        end = len(data) - 1
+        made: list[Any] = []
+        while left:
+            left -= 1
+            place = self.place
+            if place < end:
+                tag, size = data[place], data[place + 1]
+                if tag == 106:  # j
+                    made.append(size - 256 if size > 127 else size)
+                    self.place = place + 2
+                    continue
+                if tag == 115 and (text := texts.get(data[place : place + 2 + size])) is not None:  # s
+                    made.append(text)
+                    self.place = place + 2 + size
+                    continue
+            value = self.value()
+            if type(value) is str and self.place - place <= SHORT and len(texts) < MOST_TEXTS:
+                texts[data[place : self.place]] = value
+            made.append(value)
+        return tuple(made)
 
     def fill(self, mirror: Mirror, parts: Parts) -> None:
         """Give a value new parts, in place."""

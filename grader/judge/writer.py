@@ -12,6 +12,9 @@ from grader.judge.mirrors import Mirror, Mirrors
 from grader.judge.wire import BYTES, DEPTH, INT_BYTES, Foreign
 
 _Q, _D, _U, _C = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I"), struct.Struct("<dd")
+_SMALL = {number: bytes((106, number & 255)) for number in range(-128, 128)}  # j
+SHORT = 200
+MOST_TEXTS = 4096
 
 
 class Writer:
@@ -23,6 +26,7 @@ class Writer:
         self.fresh: list[Mirror] = []
         self.classes: list[type] = []
         self._depth = 0
+        self._texts: dict[str, bytes] = {}
         self._kind_of = registry.by_type.get
 
     def value(self, obj: Any) -> None:
@@ -78,8 +82,22 @@ class Writer:
     def parts(self, parts: Parts) -> None:
         """Write a row of values with its length."""
         self.count(len(parts))
+        out, texts = self.out, self._texts
         for part in parts:
-            self.value(part)
+            kind = type(part)
+            if kind is str:  # the keys of records come again and again
+                out += texts.get(part) or self._short_text(part)
+            elif kind is int and -128 <= part < 128:
+                out += _SMALL[part]
+            else:
+                self.value(part)
+
+    def _short_text(self, text: str) -> bytes:
+        """A text as it is written, remembered for the rest of the message unless it is long."""
+        written = _text(text)
+        if len(written) <= SHORT and len(self._texts) < MOST_TEXTS:
+            self._texts[text] = written
+        return written
 
     def count(self, count: int) -> None:
         if count < 255:
@@ -117,7 +135,7 @@ class Writer:
 
 def _write_int(writer: Writer, obj: int) -> None:
     if -128 <= obj < 128:
-        writer.out += bytes((106, obj & 255))  # j
+        writer.out += _SMALL[obj]
     elif -(1 << 63) <= obj < 1 << 63:
         writer.out += b"i" + _Q.pack(obj)
     else:
@@ -129,11 +147,14 @@ def _write_int(writer: Writer, obj: int) -> None:
         writer.out += obj.to_bytes(size, "little", signed=True)
 
 
-def _write_text(writer: Writer, obj: str) -> None:
+def _text(obj: str) -> bytes:
     data = obj.encode("utf-8", "surrogatepass")
-    writer.out += b"s"
-    writer.count(len(data))
-    writer.out += data
+    size = len(data)
+    return b"s" + (bytes((size,)) if size < 255 else b"\xff" + _U.pack(size)) + data
+
+
+def _write_text(writer: Writer, obj: str) -> None:
+    writer.out += _text(obj)
 
 
 def _write_bytes(writer: Writer, obj: bytes) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from small_course import HIDDEN_LINES, RIGHT, answered, code, nbgrader, notebook, source_notebook, write
 
+from grader.conducting import Conductor
 from grader.feedback import own_grades, pages_of_marking
 from grader.feedback_page import render
 from grader.marking import mark_notebook
@@ -138,6 +139,47 @@ def test_a_hidden_failure_is_told_by_its_own_message_alone(
     assert "음수도 제곱해야 합니다" in test.message.ko
     assert "-7000" not in page(source, result) + test.message.ko + test.message.en
     assert not [line for line in HIDDEN_LINES if line in page(source, result)]
+
+
+PARTIAL = """right = 0
+### BEGIN HIDDEN TESTS
+for number in (314, 159, 265, -358):
+    right += square(number) == number * number
+### END HIDDEN TESTS
+right"""
+
+
+@pytest.mark.namespaces
+@pytest.mark.parametrize(
+    ("answer", "share", "again"),
+    [
+        ("def square(x): return x * x", 4.0, False),
+        ("def square(x): return x * abs(x)", 3.0, False),
+        ("def square(x):\n    print('asked for', x)\n    return x * x", 4.0, True),
+    ],
+    ids=["right", "partly right", "telling"],
+)
+def test_a_share_of_points_asks_for_no_other_run_unless_more_was_printed(
+    answer: str, share: float, again: bool, fork: ForkSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nb = notebook(
+        code(
+            "def square(x):\n    ### BEGIN SOLUTION\n    return x * x\n    ### END SOLUTION",
+            nbgrader("a", solution=True),
+        ),
+        code(PARTIAL, nbgrader("partial", grade=True, locked=True, points=4)),
+    )
+    source = read_source_notebook(write(nb, tmp_path / "p1.ipynb"))
+    nb["cells"][0]["source"] = answer
+    runs = []
+    together = Conductor.together
+    monkeypatch.setattr(Conductor, "together", lambda *args: runs.append(1) or together(*args))
+    result = mark_notebook(source, write(nb, tmp_path / "p1.ipynb"), fork, LIMITS, tmp_path)
+    assert points(result) == {"partial": share}
+    assert bool(runs) is again
+    told = page(source, result)
+    assert not [number for number in ("314", "159", "265", "358") if number in told]
+    assert ("<pre>0</pre>" in told) is again  # without the hidden tests nothing is counted
 
 
 TWICE = "def twice(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION"
