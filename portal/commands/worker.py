@@ -65,7 +65,7 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
         signal.signal(number, lambda *_: stop.set())
     database = Database(settings.database_url)
     log = logging.getLogger("grader.worker")
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0005)  # jobs wait for their processes far more than they compute: let them go on at once
     places = jobs or machine_places()
     log.info("worker started, sandbox: %s, jobs at once: %s", sandbox.name, places)
     with workplace() as folder, closing(database), closing(sandbox):
