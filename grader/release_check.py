@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,13 +124,20 @@ def _run_all(
     limits: Limits,
     on_progress: OnProgress,
 ) -> dict[str, list[NotebookResult]]:
-    """Every run of every notebook: RUNS of the reference, then one of the empty notebook."""
-    folders = [work / "reference"] * RUNS + [built.folder]
-    wanted = [(notebook, folder) for notebook in known for folder in folders]
+    """Every run of every notebook: RUNS of the reference, then one of the empty notebook.
+
+    Each of the RUNS has interpreters of its own: in another one, texts have other hashes, and sets another order.
+    """
     runs: dict[str, list[NotebookResult]] = {notebook.name: [] for notebook in built.notebooks}
-    on_progress(0, len(wanted))
-    with ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1))) as pool:
-        jobs = [(notebook, pool.submit(_mark, notebook, folder, sandbox, limits, files)) for notebook, folder in wanted]
+    with ExitStack() as stack:
+        boxes = [sandbox, *(stack.enter_context(closing(sandbox.afresh())) for _ in range(RUNS - 1))]
+        places = [(work / "reference", box) for box in boxes] + [(built.folder, sandbox)]
+        wanted = [(notebook, folder, box) for notebook in known for folder, box in places]
+        on_progress(0, len(wanted))
+        pool = stack.enter_context(ThreadPoolExecutor(max_workers=max(1, min(4, os.cpu_count() or 1))))
+        jobs = [
+            (notebook, pool.submit(_mark, notebook, folder, box, limits, files)) for notebook, folder, box in wanted
+        ]
         for done, (notebook, job) in enumerate(jobs, 1):
             runs[notebook.name].append(job.result())
             on_progress(done, len(wanted))

@@ -27,7 +27,7 @@ from grader.release_leaks import find_leaks
 from grader.release_report import ReleaseRefused, ReleaseReport, Verdict
 from grader.sandbox.base import Limits, Sandbox
 
-RULES = 2  # counts up when the check looks for more, so that sources are looked at again
+RULES = 3  # counts up when the check looks for more, so that sources are looked at again
 DEFAULT_WALL = 120.0
 SHORTEST_REASON = 5
 LONGEST_REASON = 500

@@ -234,6 +234,10 @@ class Sandbox(Protocol):
         """Start the interpreters of one job. Raises what `run` raises, and SideEnded when the preamble ends them."""
         ...
 
+    def afresh(self) -> Sandbox:
+        """Another one of the same kind that shares nothing with this one, hash seeds included. The caller closes it."""
+        ...
+
     def close(self) -> None:
         """End what is kept between jobs. A later job starts it anew."""
         ...

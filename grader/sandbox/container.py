@@ -104,6 +104,10 @@ class ContainerSandbox:
             )
         return self
 
+    def afresh(self) -> ContainerSandbox:
+        """One with a connection of its own; every job has its own seed anyway. The caller closes it."""
+        return ContainerSandbox(self.kind, worker=self.owner.worker)
+
     def close(self) -> None:
         """Let go of the engine. Nothing is kept between jobs."""
         with self._lock:

@@ -81,6 +81,10 @@ class ForkSandbox:
             )
         return self
 
+    def afresh(self) -> ForkSandbox:
+        """One with warm interpreters of its own. The caller closes it."""
+        return ForkSandbox(self.hidden, most_parents=1)
+
     def close(self) -> None:
         """End the warm interpreters, and what still runs on them. A later job starts new ones."""
         self.parents.close()

@@ -75,6 +75,10 @@ class NamespaceSandbox:
             "네임스페이스 샌드박스는 노트북 전체만 실행합니다. 셀을 하나씩 실행하려면 포크 샌드박스를 쓰세요.",
         )
 
+    def afresh(self) -> NamespaceSandbox:
+        """This one: every job starts a kernel."""
+        return self
+
     def close(self) -> None:
         """Nothing is kept between jobs."""
 

@@ -65,6 +65,10 @@ class ProcessSandbox:
             folder.cleanup()
             raise
 
+    def afresh(self) -> ProcessSandbox:
+        """One with warm interpreters of its own. The caller closes it."""
+        return ProcessSandbox()
+
     def close(self) -> None:
         """End the warm interpreters. A later job starts new ones."""
         self.parents.close()

@@ -19,7 +19,8 @@ WARM_UP = (
     "import asyncio\nawait asyncio.sleep(0)",
     "%time 1 + 1",
     "import warnings\nwarnings.warn('warm')",
-    "def f(): return f()\nf()",
+    "import sys\nlimit = sys.getrecursionlimit()\ndef f(): return f()\ntry:\n    sys.setrecursionlimit(250)\n    f()\n"
+    "finally:\n    sys.setrecursionlimit(limit)",  # a full thousand frames would take more than a second to format
 )
 WARM_UP_WITH = {
     "numpy": "import numpy as np\nnp.arange(3)\n"

@@ -161,6 +161,17 @@ def ran(points: float | None, outcome: Outcome) -> NotebookResult:
     return NotebookResult("p1", None, (), {}, (test,), (), {})
 
 
+def test_each_run_of_the_reference_has_hashes_of_its_own(tmp_path: Path, box: Sandbox) -> None:
+    source, target = tmp_path / "source" / "ps1", tmp_path / "built"
+    names = "가나다라마바사아자차카타"
+    tests = (graded(f"test{number}", f"assert seen(hash({name!r}))") for number, name in enumerate(names))
+    write(notebook(answer("seen", "def seen(value):\n    return value % 2 == 0"), *tests), source / "p1.ipynb")
+    target.mkdir()
+    found = check(build_student_version(tmp_path, source, OFFERING, "ps1", box, target), source, box, LIMITS)
+    unsteady = [cell for cell in found.report.cells if not cell.steady]
+    assert unsteady  # in one of sixteen million checks all twelve would be steady by chance
+
+
 @pytest.mark.parametrize(
     ("points", "levels"),
     [

@@ -225,6 +225,9 @@ class Broken:
     def layers(self) -> list[Any]:
         return []
 
+    def afresh(self) -> Sandbox:
+        return self
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -245,6 +248,9 @@ class Around:
 
     def layers(self) -> list[Any]:
         return self.sandbox.layers()
+
+    def afresh(self) -> Sandbox:
+        return self
 
     def close(self) -> None:
         """The other one's owner ends it."""
