@@ -7,7 +7,7 @@ open regrade at most. What would change is `regrade_preview`'s, making it so `re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from grader.job_progress import Progress
 from grader.jobs import BACKGROUND
 from grader.models import Assignment, Attempt, Marking, MarkingKind, MarkingState, Regrade, RegradeState
 from grader.regrade_course import KeptCourse, keep_course
+from grader.release_evidence import Evidence
+from grader.release_records import evidence_for
 from grader.releases import current_release
-from grader.sandbox.base import Sandbox
+from grader.sandbox.base import Limits, Sandbox
 from grader.storage import Storage
 
 OPEN = (RegradeState.RUNNING, RegradeState.APPLYING)
@@ -45,8 +47,15 @@ def start_regrade(
     Raises NotFound, Invalid (nothing to mark, or nbgrader refuses the source) or Conflict (one is open already).
     """
     with database.read() as session:
-        _require_startable(session, find_assignment(session, offering_id, assignment))
-    kept = keep_course(storage, course_dir, offering_id, assignment, sandbox)
+        row = find_assignment(session, offering_id, assignment)
+        _require_startable(session, row)
+    limits = Limits.within(float(row.time_limit_seconds))
+
+    def known(source_sha256: str) -> Mapping[str, Evidence] | None:
+        with database.read() as session:
+            return evidence_for(session, source_sha256)
+
+    kept = keep_course(storage, course_dir, offering_id, assignment, sandbox, limits, known)
     with database.write() as session:
         row = find_assignment(session, offering_id, assignment)
         session.execute(select(Assignment.id).where(Assignment.id == row.id).with_for_update())

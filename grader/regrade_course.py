@@ -1,7 +1,8 @@
 """The tests a regrade marks with: the instructor's source as it was at its start, and nbgrader's reading of it.
 
-Owns a bundle a regrade: `source/<assignment>` and `cells.json`, what nbgrader would put into a gradebook. It is made
-without touching the offering's gradebook and release, kept in storage, and unpacked once in each process that marks.
+Owns a bundle a regrade: `source/<assignment>`; `cells.json`, what nbgrader would put into a gradebook; `evidence.json`,
+what marking the reference solution both ways has shown of the tests. It is made without touching the offering's
+gradebook and release, kept in storage, and unpacked once in each process that marks.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -19,14 +20,16 @@ from typing import Any
 from cohorts.errors import Invalid
 from grader import archive
 from grader.release_build import build_student_version
+from grader.release_evidence import Evidence, evidence_of_build
 from grader.releases import IGNORED, keep_source, require_inside
-from grader.sandbox.base import Sandbox
-from grader.source import SourceAssignment, SourceCell, SourceNotebook, build_notebook
+from grader.sandbox.base import Limits, Sandbox
+from grader.source import SourceAssignment, SourceCell, SourceNotebook, build_notebook, with_profiles
 from grader.source_reading import layout_of, read_any_notebook
 from grader.storage import Storage
 
 OPENED_AT_ONCE = 4
 CELLS = "cells.json"
+EVIDENCE = "evidence.json"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class RegradeCourse:
 
     folder: Path
     source: SourceAssignment
+    evidence: Mapping[str, Evidence]
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,19 @@ class KeptCourse:
     course_sha256: str
 
 
-def keep_course(storage: Storage, offering: Path, offering_id: str, assignment: str, sandbox: Sandbox) -> KeptCourse:
-    """Have nbgrader read the source as it is now, in `sandbox`. Raises Invalid, in its words, when it refuses."""
+def keep_course(
+    storage: Storage,
+    offering: Path,
+    offering_id: str,
+    assignment: str,
+    sandbox: Sandbox,
+    limits: Limits,
+    known: Callable[[str], Mapping[str, Evidence] | None],
+) -> KeptCourse:
+    """Have nbgrader read the source as it is now, in `sandbox`, and mark its reference. Raises Invalid when it refuses.
+
+    `known` may know the evidence of a source by its SHA-256 already.
+    """
     source = offering / "source" / assignment
     if not source.is_dir():
         raise Invalid(
@@ -63,6 +78,10 @@ def keep_course(storage: Storage, offering: Path, offering_id: str, assignment: 
         assert source_sha256 is not None
         built = build_student_version(offering, copy, offering_id, assignment, sandbox, student)
         (course / CELLS).write_text(_dump(built.notebooks), encoding="utf-8")
+        evidence = known(source_sha256)
+        if evidence is None:
+            evidence = evidence_of_build(built, copy, sandbox, limits)
+        (course / EVIDENCE).write_text(json.dumps(evidence, ensure_ascii=False), encoding="utf-8")
         with storage.writer() as bundle:
             archive.pack_into(course, bundle, ignore=IGNORED)
     return KeptCourse(source_sha256, bundle.sha256)
@@ -75,7 +94,8 @@ def open_course(storage: Storage, course_sha256: str, assignment: str) -> Regrad
     with storage.open(course_sha256) as bundle:
         archive.unpack(bundle, folder)
     notebooks = tuple(_load((folder / CELLS).read_text(encoding="utf-8"), folder / "source" / assignment))
-    course = RegradeCourse(folder, SourceAssignment(assignment, notebooks))
+    evidence = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
+    course = RegradeCourse(folder, with_profiles(SourceAssignment(assignment, notebooks), evidence), evidence)
     weakref.finalize(course, shutil.rmtree, folder, ignore_errors=True)
     return course
 

@@ -6,23 +6,20 @@ author's answers in it, handed in three times; the empty notebook is the student
 
 from __future__ import annotations
 
-import copy
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from grader.course_folder import plain_files, write_notebook
+from grader.course_folder import plain_files
 from grader.marking import mark_notebook
 from grader.release_build import Built
-from grader.release_evidence import evidence_of
-from grader.release_findings import automatic, by_key, came_out, executed_cell, findings_of, seconds_of
+from grader.release_evidence import Evidence, evidence_of, gather, write_references
+from grader.release_findings import automatic, came_out, executed_cell, findings_of, seconds_of
 from grader.release_hints import find_hints
 from grader.release_leaks import find_leaks
 from grader.release_report import CellReport, ReleaseReport
@@ -33,8 +30,6 @@ from grader.source_reading import read_any_notebook, with_layout
 
 RUNS = 3
 
-#: Evidence of one notebook, made by running its reference both ways: grade id -> a `strength.CellProfile` as JSON.
-Evidence = Mapping[str, Mapping[str, Any]]
 #: told how many runs are done, of how many
 OnProgress = Callable[[int, int], None]
 
@@ -61,7 +56,7 @@ def check(
         work = Path(folder)
         solutions = write_references(built, source, work)
         files = work / "files"
-        _gather(built.folder, source, files)
+        gather(built.folder, source, files)
         seen = frozenset(path.relative_to(files).as_posix() for path in plain_files(files))
         evidence: dict[str, Evidence] = {}
         known: list[SourceNotebook] = []
@@ -83,36 +78,6 @@ def check(
     seconds = round(time.monotonic() - began, 2)
     report = ReleaseReport(built.assignment, names, tuple(cells), tuple(problems), RUNS, seconds)
     return Checked(report, evidence)
-
-
-def write_references(built: Built, source: Path, work: Path) -> dict[tuple[str, str], tuple[str, str]]:
-    """Write `work`/reference/*.ipynb: the student version with the author's answers. Returns the answers' sources."""
-    (work / "reference").mkdir()
-    solutions: dict[tuple[str, str], tuple[str, str]] = {}
-    for notebook in built.notebooks:
-        nb = copy.deepcopy(read_any_notebook(built.folder / f"{notebook.name}.ipynb"))
-        original = source / f"{notebook.name}.ipynb"
-        answers = by_key(read_any_notebook(original)) if original.is_file() else {}
-        for key, cell in by_key(nb).items():
-            known = notebook.cells.get(key)
-            if known is None or not known.solution or key not in answers:
-                continue
-            if answers[key].source != cell.source:
-                solutions[notebook.name, key] = (answers[key].source, cell.source)
-            cell.source = answers[key].source
-        write_notebook(nb, work / "reference" / f"{notebook.name}.ipynb")
-    return solutions
-
-
-def _gather(released: Path, source: Path, files: Path) -> None:
-    """What a run sees beside the notebook when work is marked: the student's files, the author's over them."""
-    files.mkdir()
-    for folder in (released, source):
-        for path in plain_files(folder):
-            if path.suffix != ".ipynb":
-                copy_ = files / path.relative_to(folder)
-                copy_.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy_)
 
 
 def _run_all(

@@ -66,7 +66,7 @@ def ensure_checked(
         if known is not None and (known.offering_id, known.assignment) == (subject.offering_id, subject.assignment):
             return known
     if known is None:
-        limits = Limits(wall=wall, cell=min(30.0, wall))
+        limits = Limits.within(wall)
         checked = check(built, source, sandbox, limits, on_progress=on_progress)
         told: dict[str, Any] = checked.report.to_dict()
         evidence: dict[str, Any] | None = dict(checked.evidence)

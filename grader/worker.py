@@ -20,24 +20,18 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import bindparam, select
-
 from cohorts.database import Database
-from grader import archive, contention, gradebook, jobs, presence, queueing, regrade_marking
+from grader import archive, contention, job_source, jobs, presence, queueing, regrade_marking
 from grader.capacity import Places
 from grader.course_folder import overlay_source
 from grader.doorbell import Bell, Doorbell
 from grader.jobs import CLAIM_SECONDS, ClaimLost, Job
 from grader.marking import mark
-from grader.models import MarkingKind, Release
-from grader.offering_locks import offering_shared
+from grader.models import MarkingKind
 from grader.phases import Phase, PhaseClock
 from grader.recording import record_marking, renew_feedback
-from grader.release_records import evidence_for
 from grader.results import MarkingResult
 from grader.sandbox.base import Cancelled, Limits, Sandbox
-from grader.source import SourceAssignment, with_profiles
-from grader.source_reading import read_gradebook, with_earlier
 from grader.storage import Storage
 from grader.warming import warmed_up
 
@@ -47,11 +41,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY = 0.5
 AFTER_FAILURE = 1.25
 SWEEP_EVERY = timedelta(days=1)
-_RELEASES = (
-    select(Release.sha256, Release.source_sha256)
-    .where(Release.assignment_id == bindparam("assignment"))
-    .order_by(Release.version)
-)
 
 
 def now_utc() -> datetime:
@@ -220,7 +209,10 @@ class Worker:
         phases.enter(Phase.READING)
         offering = self.offerings / job.offering_id
         regrade = regrade_marking.course_of(self.database, self.storage, job)
-        source = self._source(job, offering) if regrade is None else self._knowing(job, regrade.source)
+        if regrade is None:
+            source = job_source.read_source(self.database, self.storage, job, offering)
+        else:
+            source = job_source.knowing_releases(self.database, self.storage, job, regrade.source)
         with tempfile.TemporaryDirectory(prefix="bitgoeul-attempt-") as folder:
             submission, files, given = (Path(folder) / name for name in ("submission", "files", "given"))
             given.mkdir()
@@ -230,7 +222,7 @@ class Worker:
                     archive.unpack(bundle, target)
             for target in (files, given):
                 overlay_source(offering if regrade is None else regrade.folder, job.assignment, target)
-            limits = Limits(wall=float(job.time_limit_seconds), cell=min(30.0, float(job.time_limit_seconds)))
+            limits = Limits.within(float(job.time_limit_seconds))
 
             def run() -> MarkingResult:
                 return mark(
@@ -262,26 +254,6 @@ class Worker:
         log.warning("marking %s ran out of time on a busy machine: once more, alone", job.marking_id)
         with self.places.alone(cancel):
             return run()
-
-    def _source(self, job: Job, offering: Path) -> SourceAssignment:
-        """The trusted side as the offering's gradebook has it."""
-        with offering_shared(offering):
-            source = read_gradebook(
-                gradebook.gradebook_url(offering), job.assignment, offering / "source" / job.assignment
-            )
-        return self._knowing(job, source)
-
-    def _knowing(self, job: Job, source: SourceAssignment) -> SourceAssignment:
-        """`source`, with what earlier releases looked like and what the release check showed of its tests.
-
-        Who fetched an earlier release did nothing wrong.
-        """
-        with self.database.read() as session:
-            releases = session.execute(_RELEASES, {"assignment": job.assignment_id}).all()
-            current = releases[-1].source_sha256 if releases else None
-            evidence = evidence_for(session, current) if current else None
-        known = with_earlier(source, (self.storage.path(release.sha256) for release in releases))
-        return known if evidence is None else with_profiles(known, evidence)
 
 
 def run_worker(

@@ -50,6 +50,11 @@ class Limits:
     scratch: int = 512 * MIB
     output: int = 32 * MIB
 
+    @classmethod
+    def within(cls, wall: float) -> Limits:
+        """The usual limits with `wall` seconds for all cells, which none of them may outlast."""
+        return cls(wall=wall, cell=min(30.0, wall))
+
     @property
     def address_space(self) -> int:
         """What one process may map: libraries and thread stacks map far more than they use."""

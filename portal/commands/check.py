@@ -57,7 +57,7 @@ def check(source: Path, time_limit: float, as_json: bool, unsafe: bool) -> None:
     try:
         sandbox = best_sandbox(insist=not unsafe)
         try:
-            report = check_folder(source, sandbox, Limits(wall=time_limit, cell=min(30.0, time_limit)))
+            report = check_folder(source, sandbox, Limits.within(time_limit))
         finally:
             if (close := getattr(sandbox, "close", None)) is not None:
                 close()

@@ -59,7 +59,7 @@ def grade(source: Path, submission: Path, files: Path | None, time_limit: float,
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     try:
         sandbox = best_sandbox(insist=not unsafe)
-        limits = Limits(wall=time_limit, cell=min(30.0, time_limit))
+        limits = Limits.within(time_limit)
         with closing(sandbox):
             result = mark_one(source, submission, sandbox, limits, files)
     except CampusError as error:

@@ -41,7 +41,7 @@ from grader.regrade_apply import Applied, apply_regrade
 from grader.regrade_changes import Cell, Preview
 from grader.regrade_gradebook import Placement, write_regrade
 from grader.regrade_preview import preview
-from grader.sandbox.base import Layer, Limits, Sandbox, SandboxJob, SandboxResult
+from grader.sandbox.base import Interpreters, Layer, Limits, Opening, Sandbox, SandboxJob, SandboxResult
 from grader.source import SourceAssignment
 from grader.worker import Worker
 
@@ -86,6 +86,15 @@ class Building:
         if content not in self.known:
             self.known[content] = self.sandbox.run(job, cancel)
         return self.known[content]
+
+    def open(self, opening: Opening, cancel: threading.Event | None = None) -> Interpreters:
+        return self.sandbox.open(opening, cancel)
+
+    def afresh(self) -> Sandbox:
+        return self
+
+    def close(self) -> None:
+        """The other one's owner ends it."""
 
 
 @pytest.fixture(scope="session")
@@ -266,6 +275,26 @@ def test_a_submission_after_applying_is_marked_with_the_new_tests(work: Acts) ->
     later = work.submit(PARTLY, "lee")
     work.run_worker()
     assert [marking.score for marking in work.campus.markings(later)] == [5.0]
+
+
+def test_a_test_that_has_to_share_the_students_interpreter_is_known_to_a_regrade_and_after_it(work: Acts) -> None:
+    def looks_at_the_source(nb: dict[str, Any]) -> None:
+        lines = "import inspect\nassert 'return' in inspect.getsource(square)"
+        fresh = code(lines, nbgrader("source_test", grade=True, locked=True, points=1))
+        nb["cells"].insert(-1, fresh | {"id": "fresh"})
+
+    attempt = work.submit(RIGHT)
+    work.run_worker()
+    regrade = work.regrade(looks_at_the_source)
+    assert [marking.score for marking in work.campus.markings(attempt)] == [6.0, 7.0]
+    work.apply(regrade)
+    later = work.submit(RIGHT, "lee")
+    work.run_worker()
+    (marking,) = work.campus.markings(later)
+    assert marking.score == 7.0
+    strengths = {test["name"]: test["strength"] for test in marking.tests or []}
+    assert strengths["source_test"] == "shared"
+    assert strengths["square_test"] == "strong"
 
 
 def test_dropping_changes_nothing_and_stops_what_still_waits(work: Acts) -> None:
