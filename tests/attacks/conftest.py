@@ -73,7 +73,7 @@ class Listeners:
             listening.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """The sandbox a worker would take; closed at the end where it keeps something open."""
     found = best_sandbox(insist=True)
@@ -83,16 +83,16 @@ def sandbox() -> Iterator[Sandbox]:
         close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def listeners(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listeners]:
     listening = Listeners(Path(tempfile.mkdtemp(prefix="bg-", dir=tmp_path_factory.getbasetemp())))
     yield listening
     listening.close()
 
 
-@pytest.fixture(scope="package")
-def world(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, listeners: Listeners) -> Iterator[World]:
-    """The course, other students' work, a gradebook and a campus token in this process's environment."""
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, listeners: Listeners) -> World:
+    """The course, other students' work and a gradebook."""
     course = tmp_path_factory.mktemp("course")
     source = read_source_notebook(attacked_course.make_course(course))
     (course / "gradebook.db").write_bytes(b"SQLite format 3\0" + OTHERS_WORK.encode())
@@ -107,13 +107,17 @@ def world(tmp_path_factory: pytest.TempPathFactory, sandbox: Sandbox, listeners:
         "CHECKOUT": str(Path(__file__).resolve().parents[2]),
         "NAMES": json.dumps([OTHERS_WORK[5:], TOKEN[6:], *attacked_course.SOURCE_SECRETS[:2]]),
     }
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BITGOEUL_PORTAL_TOKEN", TOKEN)
-        given = tmp_path_factory.mktemp("given")
-        for name, content in attacked_course.DATA.items():
-            (given / name).write_text(content, encoding="utf-8")
-        nb = read_notebook((course / "source" / "ps1" / "lab.ipynb").read_bytes())
-        sanitize(nb, source)
-        profile = reference_run(nb, source, sandbox, Limits(wall=120.0, cell=60.0), given, given).profile
-        known = replace(source, profile=profile)
-        yield World(known, course, sandbox, tmp_path_factory.mktemp("work"), places, given)
+    given = tmp_path_factory.mktemp("given")
+    for name, content in attacked_course.DATA.items():
+        (given / name).write_text(content, encoding="utf-8")
+    nb = read_notebook((course / "source" / "ps1" / "lab.ipynb").read_bytes())
+    sanitize(nb, source)
+    profile = reference_run(nb, source, sandbox, Limits(wall=120.0, cell=60.0), given, given).profile
+    known = replace(source, profile=profile)
+    return World(known, course, sandbox, tmp_path_factory.mktemp("work"), places, given)
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The campus's token in this process's environment, for as long as a test runs."""
+    monkeypatch.setenv("BITGOEUL_PORTAL_TOKEN", TOKEN)
