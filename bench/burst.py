@@ -6,7 +6,6 @@ take their share of it. Nobody sends twice: a request that is refused counts as 
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 import tempfile
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.people import Campus, Person, bundle, free_port, wait_for
+from bench.people import Campus, Person, bundle, free_port, headers_for, wait_for
 from bench.report import Result
 
 COHORT = "burst-2026"
@@ -107,11 +106,7 @@ def rush(campus: Campus, instructor: Person, students: list[Person], bodies: lis
 
 
 def send(http: httpx.Client, student: Person, body: bytes, key: str, began: float) -> Sent:
-    headers = {
-        "Authorization": f"token {student.token}",
-        "Idempotency-Key": f"{student.username}-{key}",
-        "X-Content-SHA256": hashlib.sha256(body).hexdigest(),
-    }
+    headers = {"Authorization": f"token {student.token}", **headers_for(body, f"{student.username}-{key}")}
     url = f"{student.campus.portal}/api/exchange/{COURSE}/{ASSIGNMENT}/attempts"
     before = time.perf_counter() - began
     answer = http.post(url, content=body, headers=headers)

@@ -85,10 +85,7 @@ class SubmissionRows:
 
 def assignment_id(connection: Connection, name: str) -> str | None:
     """nbgrader's id of the assignment called `name`."""
-    from nbgrader import api
-
-    table = api.Assignment.__table__
-    found: str | None = connection.scalar(select(table.c.id).where(table.c.name == name))
+    found: str | None = connection.scalar(_statements().assignment, {"name": name})
     return found
 
 
@@ -226,6 +223,8 @@ class _Statements:
         grade, comment, base = api.Grade.__table__, api.Comment.__table__, api.BaseCell.__table__
         points, tasks = api.GradeCell.__table__, api.TaskCell.__table__
         these: BindParameter[Any] = bindparam("notebooks", expanding=True)
+        assignments = api.Assignment.__table__
+        self.assignment = select(assignments.c.id).where(assignments.c.name == bindparam("name"))
         self.student = select(students.c.id).where(students.c.id == bindparam("student"))
         self.submission = select(submitted.c.id).where(
             submitted.c.assignment_id == bindparam("assignment"), submitted.c.student_id == bindparam("student")

@@ -17,8 +17,8 @@ from grader.gradebook import gradebook_url
 from grader.jobs import Job
 from grader.models import Regrade, RegradeState, Release
 from grader.offering_locks import offering_shared
-from grader.regrade_course import open_course
-from grader.release_evidence import Evidence
+from grader.regrade_course import RegradeCourse, open_course
+from grader.release_evidence import Evidence, as_json
 from grader.release_records import evidence_for
 from grader.source import SourceAssignment, with_profiles
 from grader.source_reading import read_gradebook, with_earlier
@@ -51,14 +51,19 @@ def read_source(database: Database, storage: Storage, job: Job, offering: Path) 
         source = read_gradebook(gradebook_url(offering), job.assignment, offering / "source" / job.assignment)
     with database.read() as session:
         evidence = _evidence(session, storage, job)
-    known = knowing_releases(database, storage, job, source)
-    return known if evidence is None else with_profiles(known, evidence)
+        known = source if evidence is None else with_profiles(source, evidence)
+        return _with_releases(session, storage, job, known)
 
 
-def knowing_releases(database: Database, storage: Storage, job: Job, source: SourceAssignment) -> SourceAssignment:
-    """`source`, knowing what earlier releases looked like: who fetched one of them did nothing wrong."""
+def read_regrade(database: Database, storage: Storage, job: Job, course: RegradeCourse) -> SourceAssignment:
+    """The assignment as the regrade that the job belongs to has it."""
     with database.read() as session:
-        bundles = session.scalars(_RELEASES, {"assignment": job.assignment_id}).all()
+        return _with_releases(session, storage, job, course.source)
+
+
+def _with_releases(session: Session, storage: Storage, job: Job, source: SourceAssignment) -> SourceAssignment:
+    """`source`, knowing what earlier releases looked like: who fetched one of them did nothing wrong."""
+    bundles = session.scalars(_RELEASES, {"assignment": job.assignment_id})
     return with_earlier(source, (storage.path(bundle) for bundle in bundles))
 
 
@@ -66,6 +71,6 @@ def _evidence(session: Session, storage: Storage, job: Job) -> Mapping[str, Evid
     """What is known of the tests that the gradebook has now."""
     applied = session.scalar(_APPLIED, {"assignment": job.assignment_id})
     if applied is not None:
-        return open_course(storage, applied, job.assignment).evidence
+        return as_json(open_course(storage, applied, job.assignment).source.notebooks)
     current = session.scalar(_CURRENT_SOURCE, {"assignment": job.assignment_id})
     return evidence_for(session, current) if current else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -78,13 +78,8 @@ def heartbeat(database: Database, job: Job, now: datetime, phase: Phase | None =
 
 def require_held(session: Session, job: Job) -> None:
     """Raises ClaimLost where the claim is no longer this worker's."""
-    if session.scalar(_STILL, {"key": job.marking_id, "token": job.claim}) is None:
+    if session.scalar(select(Marking.id).where(_held(job))) is None:
         raise ClaimLost(f"marking {job.marking_id} is no longer held")
-
-
-_STILL = select(Marking.id).where(
-    Marking.id == bindparam("key"), Marking.claim == bindparam("token"), Marking.state == MarkingState.RUNNING
-)
 
 
 def finish(session: Session, job: Job, ended: Ended, now: datetime) -> None:

@@ -38,7 +38,6 @@ class RegradeCourse:
 
     folder: Path
     source: SourceAssignment
-    evidence: Mapping[str, Evidence]
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def open_course(storage: Storage, course_sha256: str, assignment: str) -> Regrad
         archive.unpack(bundle, folder)
     notebooks = tuple(_load((folder / CELLS).read_text(encoding="utf-8"), folder / "source" / assignment))
     evidence = json.loads((folder / EVIDENCE).read_text(encoding="utf-8"))
-    course = RegradeCourse(folder, with_profiles(SourceAssignment(assignment, notebooks), evidence), evidence)
+    course = RegradeCourse(folder, with_profiles(SourceAssignment(assignment, notebooks), evidence))
     weakref.finalize(course, shutil.rmtree, folder, ignore_errors=True)
     return course
 

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from grader.course_folder import plain_files
 from grader.marking import mark_notebook
 from grader.release_build import Built
-from grader.release_evidence import Evidence, evidence_of, gather, write_references
+from grader.release_evidence import Evidence, as_json, gather, with_evidence, write_references
 from grader.release_findings import automatic, came_out, executed_cell, findings_of, seconds_of
 from grader.release_hints import find_hints
 from grader.release_leaks import find_leaks
@@ -26,7 +26,7 @@ from grader.release_report import CellReport, ReleaseReport
 from grader.results import NotebookResult
 from grader.sandbox.base import Limits, Sandbox
 from grader.source import SourceNotebook
-from grader.source_reading import read_any_notebook, with_layout
+from grader.source_reading import read_any_notebook
 
 RUNS = 3
 
@@ -58,14 +58,8 @@ def check(
         files = work / "files"
         gather(built.folder, source, files)
         seen = frozenset(path.relative_to(files).as_posix() for path in plain_files(files))
-        evidence: dict[str, Evidence] = {}
-        known: list[SourceNotebook] = []
-        for notebook in built.notebooks:
-            whole = with_layout(notebook, source / f"{notebook.name}.ipynb")
-            path = work / "reference" / f"{notebook.name}.ipynb"
-            found = evidence_of(whole, path, sandbox, limits, files)
-            evidence[notebook.name] = {name: profile.to_dict() for name, profile in found.items()}
-            known.append(replace(whole, profile=found))
+        known = with_evidence(built, source, work, files, sandbox, limits)
+        evidence = as_json(known)
         runs = _run_all(built, known, work, files, sandbox, limits, on_progress)
         problems = find_leaks(built.folder, built.notebooks, solutions)
         cells: list[CellReport] = []

@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,26 @@ def evidence_of_build(built: Built, source: Path, sandbox: Sandbox, limits: Limi
         write_references(built, source, work)
         files = work / "files"
         gather(built.folder, source, files)
-        found: dict[str, Evidence] = {}
-        for notebook in built.notebooks:
-            whole = with_layout(notebook, source / f"{notebook.name}.ipynb")
-            profiles = evidence_of(whole, work / "reference" / f"{notebook.name}.ipynb", sandbox, limits, files)
-            found[notebook.name] = {name: profile.to_dict() for name, profile in profiles.items()}
-        return found
+        return as_json(with_evidence(built, source, work, files, sandbox, limits))
+
+
+def with_evidence(
+    built: Built, source: Path, work: Path, files: Path, sandbox: Sandbox, limits: Limits
+) -> list[SourceNotebook]:
+    """The notebooks of `built` with the profiles of their tests, whose references lie below `work`."""
+    known: list[SourceNotebook] = []
+    for notebook in built.notebooks:
+        whole = with_layout(notebook, source / f"{notebook.name}.ipynb")
+        path = work / "reference" / f"{notebook.name}.ipynb"
+        known.append(replace(whole, profile=evidence_of(whole, path, sandbox, limits, files)))
+    return known
+
+
+def as_json(notebooks: Iterable[SourceNotebook]) -> dict[str, Evidence]:
+    """The notebooks' profiles, by name, as `source.with_profiles` takes them back."""
+    return {
+        notebook.name: {name: profile.to_dict() for name, profile in notebook.profile.items()} for notebook in notebooks
+    }
 
 
 def write_references(built: Built, source: Path, work: Path) -> dict[tuple[str, str], tuple[str, str]]:

@@ -21,12 +21,13 @@ from grader.models import Assignment, Release
 from grader.offering_locks import offering_shared
 from grader.running import imports_for
 from grader.sandbox.base import CellCode, Limits, Opening, Sandbox, Side
+from grader.sandbox.parents import MOST_PARENTS
 from grader.source_reading import read_gradebook
 
 log = logging.getLogger(__name__)
 
 MODULES = ("nbgrader.api", "nbgrader.preprocessors", "nbgrader.utils", "grader.feedback_page", "nbformat")
-MOST_INTERPRETERS = 2  # one less than a sandbox keeps: a release that comes in meanwhile finds room
+MOST_INTERPRETERS = MOST_PARENTS - 1  # a release that comes in meanwhile finds room
 MOST_RELEASES = 20
 
 

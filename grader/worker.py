@@ -212,7 +212,7 @@ class Worker:
         if regrade is None:
             source = job_source.read_source(self.database, self.storage, job, offering)
         else:
-            source = job_source.knowing_releases(self.database, self.storage, job, regrade.source)
+            source = job_source.read_regrade(self.database, self.storage, job, regrade)
         with tempfile.TemporaryDirectory(prefix="bitgoeul-attempt-") as folder:
             submission, files, given = (Path(folder) / name for name in ("submission", "files", "given"))
             given.mkdir()

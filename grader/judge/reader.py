@@ -9,11 +9,9 @@ from typing import Any
 from grader.judge.faults import ProtocolFault
 from grader.judge.kinds import Frozen, Kind, Mutable, Parts, Registry
 from grader.judge.mirrors import Mirror, Mirrors
-from grader.judge.wire import DEPTH, INT_BYTES, Foreign
+from grader.judge.wire import DEPTH, INT_BYTES, MOST_TEXTS, SHORT, Foreign
 
 _Q, _D, _U, _C = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I"), struct.Struct("<dd")
-SHORT = 200
-MOST_TEXTS = 4096
 
 
 class Reader:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DEPTH = 150
 BYTES = 64 * 1024 * 1024
 INT_BYTES = 1 << 17
+SHORT, MOST_TEXTS = 200, 4096  # texts of so many bytes, and how many of them, each half remembers within a message
 
 
 class Foreign(Protocol):

@@ -9,12 +9,10 @@ from typing import Any
 from grader.judge.faults import TooMuch
 from grader.judge.kinds import Frozen, Kind, Mutable, Parts, Registry
 from grader.judge.mirrors import Mirror, Mirrors
-from grader.judge.wire import BYTES, DEPTH, INT_BYTES, Foreign
+from grader.judge.wire import BYTES, DEPTH, INT_BYTES, MOST_TEXTS, SHORT, Foreign
 
 _Q, _D, _U, _C = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I"), struct.Struct("<dd")
 _SMALL = {number: bytes((106, number & 255)) for number in range(-128, 128)}  # j
-SHORT = 200
-MOST_TEXTS = 4096
 
 
 class Writer:

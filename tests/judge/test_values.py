@@ -80,6 +80,20 @@ VALUES = [
     np.dtype("float32"), pd.Timestamp("2026-03-01"), pd.Timestamp("2026-03-01", tz="Asia/Seoul"), pd.Timedelta("1D"),
     pd.NaT, pd.NA, pd.Period("2026-03", "M"), pd.Interval(1, 2),
 ]  # fmt: skip
+TEXTS = [
+    "",
+    "ab",
+    "한" * 60,
+    "x" * 197,
+    "x" * 198,
+    "x" * 199,
+    "x" * 254,
+    "x" * 255,
+    "x" * 256,
+    "x" * 70_000,
+    "a\ud800b",
+    "s\x02ab",
+]
 ARRAYS = [
     np.arange(6).reshape(2, 3), np.asfortranarray(np.ones((2, 3))), np.array(5), np.array([]), np.zeros((0, 3)),
     np.array(["a", "bc"]), np.array([True]), np.array([1, None, "x"], dtype=object), np.arange(10)[::2],
@@ -109,6 +123,13 @@ def test_a_value_arrives_as_itself(value, ends):
     got = ends.carry(value)
     assert type(got) is type(value)
     assert repr(got) == repr(value)
+
+
+def test_texts_that_come_again_in_a_message_arrive_as_themselves(ends):
+    many = [f"key {number}" for number in range(6000)]  # more than are remembered
+    records = [{text: number, "b": text, "bytes": text.encode("utf-8", "surrogatepass")} for text in TEXTS
+               for number in (-129, -128, -1, 0, 127, 128, True)]  # fmt: skip
+    assert ends.carry((records, many, many, TEXTS, *TEXTS)) == (records, many, many, TEXTS, *TEXTS)
 
 
 @pytest.mark.parametrize("value", ARRAYS, ids=lambda value: f"{value.dtype}-{value.shape}")
