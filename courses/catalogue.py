@@ -90,7 +90,7 @@ class _Reader:
             summary=values["summary"],
             hours=values["hours"],
             hardware=values["hardware"],
-            assignments=tuple(_assignment(entry, values["hardware"], source) for _, entry in entries),
+            assignments=tuple(_assignment(entry, values, source) for _, entry in entries),
             path=folder,
         )
 
@@ -191,13 +191,13 @@ class _Reader:
         return path.relative_to(self.root).as_posix()
 
 
-def _assignment(entry: dict[str, Any], hardware: str, source: Path) -> Assignment:
+def _assignment(entry: dict[str, Any], course: dict[str, Any], source: Path) -> Assignment:
+    """What an assignment says of hardware and image goes before what its course says."""
     policy = AttemptPolicy(**entry["attempts"])
     late = LatePolicy(**entry["late"])
-    own = {name: value for name, value in entry.items() if name not in ("attempts", "late", "hardware")}
-    return Assignment(
-        **own, attempts=policy, late=late, hardware=entry["hardware"] or hardware, path=source / entry["key"]
-    )
+    inherited = {name: entry[name] or course[name] for name in ("hardware", "image")}
+    own = {name: value for name, value in entry.items() if name not in ("attempts", "late")}
+    return Assignment(**(own | inherited), attempts=policy, late=late, path=source / entry["key"])
 
 
 def _folders(parent: Path) -> list[Path]:

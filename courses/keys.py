@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from courses.kinds import DURATION, GRACE, NAME, POINTS, TIME_LIMIT, TIME_OF_DAY, choice, or_null, whole_number
+from courses.kinds import DURATION, GRACE, IMAGE, NAME, POINTS, TIME_LIMIT, TIME_OF_DAY, choice, or_null, whole_number
 from courses.sections import TEXT, Key, Listing, Section
 
 ATTEMPTS = Section(
@@ -37,6 +37,7 @@ ASSIGNMENT = Section(
         Key("late", LATE, {}),
         Key("feedback", choice("at-once", "manual"), "manual"),
         Key("hardware", or_null(NAME), None),
+        Key("image", or_null(IMAGE), None),
         Key("time_limit", TIME_LIMIT, "2m"),
     ),
 )
@@ -48,6 +49,7 @@ COURSE = Section(
         Key("summary", TEXT),
         Key("hours", whole_number(1, 10000)),
         Key("hardware", NAME, "cpu"),
+        Key("image", or_null(IMAGE), None),
         Key("assignments", Listing("list of assignments", ASSIGNMENT)),
     ),
 )

@@ -17,6 +17,7 @@ from courses.problems import Refusal
 
 NAME_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_NAME = 64
+IMAGE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}")
 TIME_PATTERN = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 DURATION_PATTERN = re.compile(r"(?:(?P<hours>\d+)h)?(?:(?P<minutes>\d+)m)?(?:(?P<seconds>\d+)s)?")
 
@@ -87,6 +88,15 @@ def _name(value: Any) -> str:
     return value
 
 
+def _image(value: Any) -> str:
+    if not isinstance(value, str) or not IMAGE_PATTERN.fullmatch(value):
+        raise Refusal(
+            Text("컨테이너 이미지의 이름이어야 합니다", "must be the name of a container image"),
+            Text("docker images에 나오는 대로 쓰세요", "write it as docker images shows it, such as torch:2026"),
+        )
+    return value
+
+
 def _points(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
         raise Refusal(
@@ -141,6 +151,7 @@ def _grace(value: Any) -> timedelta:
 
 LINE = Kind("text", _line)
 NAME = Kind("name", _name)
+IMAGE = Kind("image", _image)
 POINTS = Kind("number", _points)
 TIME_OF_DAY = Kind("time", _time)
 DURATION = Kind("duration", _duration)

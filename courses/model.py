@@ -54,7 +54,8 @@ class Assignment:
     """Work handed out in a course. `key` is nbgrader's assignment id, `path` its folder below `source/`.
 
     It is due at `due_time` of the cohort's zone, `due_days` days after the day the offering starts (0: on that day).
-    `points` is what its notebooks add up to, `time_limit` what one marking may take.
+    `points` is what its notebooks add up to, `time_limit` what one marking may take. `image` is the container
+    image it is marked in, None for the campus's own Python.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Assignment:
     time_limit: timedelta
     path: Path
     late: LatePolicy = LatePolicy()
+    image: str | None = None
 
 
 @dataclass(frozen=True)

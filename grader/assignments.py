@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from cohorts.errors import Invalid, NotFound
 from cohorts.models import Offering
 from grader.exchange.names import ASSIGNMENT_NAME
+from grader.jobs import move_waiting
 from grader.models import Assignment, Counting, FeedbackPolicy
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def ensure_assignments(session: Session, offering: Offering, course: model.Cours
         row.title_ko, row.title_en = planned.title.ko, planned.title.en
         row.points = planned.points
         row.time_limit_seconds = int(planned.time_limit.total_seconds())
-        row.hardware = planned.hardware
+        if (row.hardware, row.image) != (planned.hardware, planned.image):
+            row.hardware, row.image = planned.hardware, planned.image
+            move_waiting(session, row)
     session.flush()
 
 

@@ -74,9 +74,14 @@ class Places:
             self._taken += 1
             return True
 
-    def give_back(self) -> None:
+    def take_more(self, further: int) -> None:
+        """For who has a place: take `further` ones at once, be they free or not; nobody comes in before all fit."""
         with self._changed:
-            self._taken -= 1
+            self._taken += further
+
+    def give_back(self, number: int = 1) -> None:
+        with self._changed:
+            self._taken -= number
             self._changed.notify_all()
 
     def idle(self, seconds: float) -> bool:
@@ -87,10 +92,10 @@ class Places:
             return not self._taken
 
     @contextmanager
-    def alone(self, cancel: threading.Event) -> Iterator[None]:
-        """For who has a place: have all of them, until the block ends. Raises Cancelled when `cancel` is set first."""
+    def alone(self, cancel: threading.Event, having: int = 1) -> Iterator[None]:
+        """For who has places: have all of them, until the block ends. Raises Cancelled when `cancel` is set first."""
         with self._changed:
-            self._taken -= 1
+            self._taken -= having
             self._want_alone += 1
             self._changed.notify_all()
             try:
@@ -101,7 +106,7 @@ class Places:
                 self._alone = True
             finally:
                 self._want_alone -= 1
-                self._taken += 1
+                self._taken += having
         try:
             yield
         finally:

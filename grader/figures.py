@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from grader.models import Assignment, Attempt, Marking, MarkingKind, MarkingState
 from grader.phases import Told
-from grader.presence import alive
+from grader.presence import alive, capacity
 from grader.questions import Question, questions_of
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
@@ -90,12 +90,17 @@ class QuestionFigure:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What holds at this moment, and the totals."""
+    """What holds at this moment, and the totals.
+
+    `queued` counts what waits by priority, `waiting` by what it needs (`grader.needs`). `slots` is how many of each of
+    these can run at once.
+    """
 
     states: dict[str, int]
     queued: dict[int, int]
+    waiting: dict[str, int]
     workers: int
-    slots: int
+    slots: dict[str, int]
     totals: Totals
     questions: tuple[QuestionFigure, ...]
 
@@ -125,12 +130,15 @@ class Figures:
                 .where(Marking.state == MarkingState.QUEUED)
                 .group_by(Marking.priority)
             )
-            workers = alive(session, now)
+            waiting = session.execute(
+                select(Marking.needs, func.count()).where(Marking.state == MarkingState.QUEUED).group_by(Marking.needs)
+            )
             return Snapshot(
                 states={state.value: 0 for state in MarkingState} | {state.value: number for state, number in states},
                 queued=dict(queued.all()),
-                workers=len(workers),
-                slots=sum(worker.slots for worker in workers),
+                waiting=dict(waiting.all()),
+                workers=len(alive(session, now)),
+                slots=dict(capacity(session, now)),
                 totals=self._totals,
                 questions=tuple(figure for _, found in sorted(self._questions.items()) for figure in found),
             )

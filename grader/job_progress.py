@@ -6,12 +6,13 @@ An estimate is made from what was measured lately and the workers that are there
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from grader.models import Attempt, Marking, MarkingKind, MarkingState
@@ -43,7 +44,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast markings go: seconds each took lately, how many can run at once, and how many do."""
+    """How fast markings of one lane go: seconds each took lately, how many can run at once, and how many do."""
 
     recent: tuple[float, ...]
     capacity: int
@@ -52,10 +53,14 @@ class Pace:
 
 @dataclass(frozen=True)
 class Place:
-    """A marking's place in the queue, 1 for the next one, and in how many seconds it will be marked, if one can say."""
+    """A marking's place in its lane, 1 for the next one, and in how many seconds it will be marked, if one can say.
+
+    `served` is False where no worker that runs now has what it needs: it waits until one comes.
+    """
 
     position: int
     estimate_seconds: int | None
+    served: bool
 
 
 def progress(session: Session, assignment_id: int) -> Progress:
@@ -70,17 +75,25 @@ def progress(session: Session, assignment_id: int) -> Progress:
     return Progress(**{state.value: states[state] for state in MarkingState})
 
 
-def places(session: Session, now: datetime, wanted: Collection[int]) -> dict[int, Place]:
+def places(session: Session, now: datetime, wanted: AbstractSet[int]) -> dict[int, Place]:
     """The places of those of the `wanted` markings that wait, by their ids."""
     rows = session.execute(
-        select(Marking.id, Marking.priority, Marking.offering_id).where(Marking.state == MarkingState.QUEUED)
+        select(Marking.id, Marking.priority, Marking.offering_id, Marking.needs).where(
+            Marking.state == MarkingState.QUEUED
+        )
     )
-    waiting = [Waiting(*row) for row in rows]
-    if not waiting:
-        return {}
-    pace = measured_pace(session, now)
-    order = enumerate(turns(waiting), start=1)
-    return {found: Place(position, estimate(position, pace)) for position, found in order if found in wanted}
+    lanes: dict[str, list[Waiting]] = defaultdict(list)
+    for row in rows:
+        lanes[row.needs].append(Waiting(row.id, row.priority, row.offering_id))
+    found: dict[int, Place] = {}
+    for needs, waiting in lanes.items():
+        if wanted.isdisjoint(job.id for job in waiting):
+            continue
+        pace = measured_pace(session, now, needs)
+        order = enumerate(turns(waiting), start=1)
+        served = pace.capacity > 0
+        found |= {key: Place(place, estimate(place, pace), served) for place, key in order if key in wanted}
+    return found
 
 
 def place_of_attempt(session: Session, attempt_id: int, now: datetime) -> Place | None:
@@ -91,17 +104,18 @@ def place_of_attempt(session: Session, attempt_id: int, now: datetime) -> Place 
     return places(session, now, {marking_id}).get(marking_id) if marking_id is not None else None
 
 
-def measured_pace(session: Session, now: datetime) -> Pace:
-    """What the database knows of the last markings and of the workers."""
+def measured_pace(session: Session, now: datetime, needs: str) -> Pace:
+    """What the database knows of the last markings of a lane and of the workers that serve it."""
     rows = session.execute(
         select(Marking.started_at, Marking.finished_at)
-        .where(Marking.finished_at > now - LOOKED_BACK, Marking.state == MarkingState.DONE)
+        .where(Marking.finished_at > now - LOOKED_BACK, Marking.state == MarkingState.DONE, Marking.needs == needs)
         .order_by(Marking.finished_at.desc())
         .limit(LOOKED_AT)
     )
     recent = tuple((ended - began).total_seconds() for began, ended in rows if began is not None and ended is not None)
-    running = session.scalar(select(func.count()).where(Marking.state == MarkingState.RUNNING)) or 0
-    return Pace(recent, capacity(session, now), running)
+    runs = and_(Marking.state == MarkingState.RUNNING, Marking.needs == needs)
+    running = session.scalar(select(func.count()).where(runs)) or 0
+    return Pace(recent, capacity(session, now)[needs], running)
 
 
 def turns(waiting: Iterable[Waiting]) -> list[int]:

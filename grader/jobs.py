@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from cohorts.database import Database
 from grader.doorbell import Bell, ring
-from grader.models import Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
+from grader.models import Assignment, Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
+from grader.needs import needs_of
 from grader.phases import Phase, Told
 
 CLAIM_SECONDS = 30.0
@@ -50,6 +51,8 @@ class Job:
     counting: Counting
     feedback_policy: FeedbackPolicy
     time_limit_seconds: int
+    image: str | None
+    needs: str
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,15 @@ def retry(session: Session, marking: Marking, now: datetime) -> None:
         marking.tries = 0
         marking.queued_at = now
         marking.finished_at = None
+
+
+def move_waiting(session: Session, assignment: Assignment) -> None:
+    """Put what waits to be run into the lane that the assignment's hardware and image ask for now."""
+    session.flush()
+    its = select(Attempt.id).where(Attempt.assignment_id == assignment.id)
+    waits = and_(Marking.attempt_id.in_(its), Marking.state == MarkingState.QUEUED)
+    needs = needs_of(assignment.hardware, assignment.image)
+    session.execute(update(Marking).where(waits, Marking.kind != MarkingKind.FEEDBACK).values(needs=needs))
 
 
 def enqueue_marking(session: Session, attempt: Attempt, now: datetime, priority: int = BACKGROUND) -> Marking:

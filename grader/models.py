@@ -10,6 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, U
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cohorts.database import Base, UtcDateTime, words
+from grader.needs import ON_PROCESSOR, needs_of
 
 
 class FeedbackPolicy(StrEnum):
@@ -83,6 +84,7 @@ class Assignment(Base):
     feedback_policy: Mapped[FeedbackPolicy] = mapped_column(words(FeedbackPolicy), default=FeedbackPolicy.MANUAL)
     time_limit_seconds: Mapped[int] = mapped_column(default=120)
     hardware: Mapped[str] = mapped_column(String(32), default="cpu")
+    image: Mapped[str | None] = mapped_column(String(255))
 
     releases: Mapped[list[Release]] = relationship(back_populates="assignment", order_by="Release.version")
     extensions: Mapped[list[Extension]] = relationship(back_populates="assignment")
@@ -166,11 +168,21 @@ def _offering_of_attempt(context: Any) -> str:
     return str(context.connection.scalar(found.where(Attempt.id == attempt_id)) or "")
 
 
+def _needs_of_attempt(context: Any) -> str:
+    """What a marking needs of its worker; one that runs nothing needs nothing."""
+    values = context.get_current_parameters()
+    if values.get("kind") == MarkingKind.FEEDBACK:
+        return ON_PROCESSOR
+    found = select(Assignment.hardware, Assignment.image).join(Attempt, Attempt.assignment_id == Assignment.id)
+    row = context.connection.execute(found.where(Attempt.id == values["attempt_id"])).first()
+    return ON_PROCESSOR if row is None else needs_of(row.hardware, row.image)
+
+
 class Marking(Base):
     """One run of the grader over an attempt; also the job that asks for it.
 
-    `offering_id` repeats what the attempt's assignment says, since the queue is shared out by it. `phase` is where a
-    long job stands, `phases` what each phase took (`grader.phases`).
+    `offering_id` repeats what the attempt's assignment says, since the queue is shared out by it; `needs` is its lane
+    (`grader.needs`). `phase` is where a long job stands, `phases` what each phase took (`grader.phases`).
 
     `claim` is the fencing token of the worker that holds it: whoever finishes must still hold it. A regrade's marking
     keeps its whole result in storage, `result_sha256`, until the regrade is applied.
@@ -200,6 +212,7 @@ class Marking(Base):
     findings: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     log: Mapped[str | None] = mapped_column(Text)
     offering_id: Mapped[str] = mapped_column(String(128), default=_offering_of_attempt, server_default="")
+    needs: Mapped[str] = mapped_column(String(64), default=_needs_of_attempt, server_default=ON_PROCESSOR)
     phase: Mapped[str | None] = mapped_column(String(16))
     phases: Mapped[dict[str, dict[str, float]] | None] = mapped_column(JSON)
 
@@ -208,22 +221,10 @@ class Marking(Base):
     __table_args__ = (
         CheckConstraint("state in ('queued', 'running', 'done', 'failed')", name="state"),
         CheckConstraint("kind in ('mark', 'feedback', 'regrade')", name="kind"),
-        Index("ix_marking_queue", "state", "priority", "offering_id", "id"),
+        Index("ix_marking_queue", "state", "needs", "priority", "offering_id", "id"),
         Index("ix_marking_served", "offering_id", "started_at"),
         Index("ix_marking_finished_at", "finished_at"),
     )
-
-
-class WorkerSeen(Base):
-    """A worker that runs, or ran until `seen_at`: how many jobs it takes at once, in which sandbox."""
-
-    __tablename__ = "worker"
-
-    name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    slots: Mapped[int]
-    sandbox: Mapped[str] = mapped_column(String(32))
-    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Feedback(Base):

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import JSON, String, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from cohorts.database import Database
-from grader.models import WorkerSeen
+from cohorts.database import Base, Database, UtcDateTime
 
 log = logging.getLogger(__name__)
 
@@ -24,15 +24,32 @@ ALIVE_FOR = timedelta(seconds=30)
 FORGET_AFTER = timedelta(days=1)
 
 
-def announce(database: Database, name: str, slots: int, sandbox: str, now: datetime) -> None:
-    """The worker `name` runs now and takes `slots` jobs at once."""
+class WorkerSeen(Base):
+    """A worker that runs, or ran until `seen_at`: how many jobs it takes at once, in which sandbox.
+
+    `serves` are the lanes it takes jobs from (`grader.needs`), with how many of each at once.
+    """
+
+    __tablename__ = "worker"
+
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    slots: Mapped[int]
+    sandbox: Mapped[str] = mapped_column(String(32))
+    serves: Mapped[dict[str, int]] = mapped_column(JSON)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+def announce(database: Database, name: str, slots: int, sandbox: str, serves: dict[str, int], now: datetime) -> None:
+    """The worker `name` runs now and takes `slots` jobs at once, from the lanes that it serves."""
     with database.write() as session:
         row = session.get(WorkerSeen, name)
         if row is None:
             session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGET_AFTER))
-            session.add(WorkerSeen(name=name, slots=slots, sandbox=sandbox, started_at=now, seen_at=now))
+            row = WorkerSeen(name=name, slots=slots, sandbox=sandbox, serves=serves, started_at=now, seen_at=now)
+            session.add(row)
         else:
-            row.slots, row.sandbox, row.seen_at = slots, sandbox, now
+            row.slots, row.sandbox, row.serves, row.seen_at = slots, sandbox, serves, now
 
 
 def leave(database: Database, name: str) -> None:
@@ -42,14 +59,21 @@ def leave(database: Database, name: str) -> None:
 
 
 @contextmanager
-def announced(database: Database, name: str, slots: int, sandbox: str, clock: Callable[[], datetime]) -> Iterator[None]:
+def announced(
+    database: Database,
+    name: str,
+    slots: int,
+    sandbox: str,
+    serves: dict[str, int],
+    clock: Callable[[], datetime],
+) -> Iterator[None]:
     """Let people see that the worker `name` runs, until the block ends."""
     over = threading.Event()
 
     def say() -> None:
         while True:
             try:
-                announce(database, name, slots, sandbox, clock())
+                announce(database, name, slots, sandbox, serves, clock())
             except Exception:
                 log.exception("the database can't be told that this worker runs")
             if over.wait(SAY_EVERY):
@@ -71,7 +95,9 @@ def alive(session: Session, now: datetime) -> list[WorkerSeen]:
     return list(session.scalars(query.order_by(WorkerSeen.name)))
 
 
-def capacity(session: Session, now: datetime) -> int:
-    """How many jobs can run at once."""
-    found = session.scalar(select(func.sum(WorkerSeen.slots)).where(WorkerSeen.seen_at > now - ALIVE_FOR))
-    return int(found or 0)
+def capacity(session: Session, now: datetime) -> Counter[str]:
+    """How many jobs of each lane can run at once; 0 for a lane that nobody serves."""
+    found: Counter[str] = Counter()
+    for worker in alive(session, now):
+        found.update(worker.serves)
+    return found

@@ -3,12 +3,14 @@
 Lower `priority` goes first, always. Among the offerings that wait with the same priority it is the turn of the one
 with the fewest jobs running, then of the one served longest ago (never served: the longest waiting): five hundred
 waiting jobs of one offering keep another offering's single job waiting for about one job. Within an offering the oldest
-goes first. A job whose worker fell silent waits again.
+goes first. A job whose worker fell silent waits again. What needs a container or a device waits in a lane of its own
+(`grader.needs`), so that nobody stands behind it who needs neither.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,15 +21,21 @@ from cohorts.database import Database
 from grader.doorbell import Bell, ring
 from grader.jobs import CLAIM_SECONDS, MOST_TRIES, Job, set_aside
 from grader.models import Assignment, Attempt, Marking, MarkingState
+from grader.needs import ON_PROCESSOR
 
 
-def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_SECONDS) -> Job | None:
-    """Take the next job for `worker`, None where nothing waits. A running job is free again after `expiry` seconds."""
-    silent_since = now - timedelta(seconds=expiry)
-    if database.engine.dialect.name == "sqlite" and not _something_waits(database, silent_since):
+def claim(
+    database: Database, worker: str, now: datetime, expiry: float = CLAIM_SECONDS, needs: str = ON_PROCESSOR
+) -> Job | None:
+    """Take the next job for `worker` from the lane `needs`, None where nothing waits.
+
+    A running job is free again after `expiry` seconds.
+    """
+    asked = {"since": now - timedelta(seconds=expiry), "needs": needs}
+    if database.engine.dialect.name == "sqlite" and not _something_waits(database, asked):
         return None  # its one write lock is not taken in vain
     with database.write() as session:
-        while (found := _next(session, silent_since)) is not None:
+        while (found := _next(session, asked)) is not None:
             if found.tries < MOST_TRIES:
                 return _take(session, found, worker, now)
             marking = session.get_one(Marking, found.marking_id)
@@ -36,9 +44,9 @@ def claim(database: Database, worker: str, now: datetime, expiry: float = CLAIM_
     return None
 
 
-def _something_waits(database: Database, silent_since: datetime) -> bool:
+def _something_waits(database: Database, asked: Mapping[str, Any]) -> bool:
     with database.read() as session:
-        return bool(session.scalar(_ANYTHING, {"since": silent_since}))
+        return bool(session.scalar(_ANYTHING, asked))
 
 
 def _take(session: Session, found: Row[Any], worker: str, now: datetime) -> Job:
@@ -48,26 +56,27 @@ def _take(session: Session, found: Row[Any], worker: str, now: datetime) -> Job:
     return Job(claim=claim, **{**found._mapping, "tries": tries})
 
 
-def _next(session: Session, silent_since: datetime) -> Row[Any] | None:
+def _next(session: Session, asked: Mapping[str, Any]) -> Row[Any] | None:
     """The marking whose turn it is, locked. On PostgreSQL those that others are just taking are passed over."""
-    silent = session.execute(_SILENT, {"since": silent_since}).first()
-    priority = session.scalar(_LOWEST, {"above": -1})
+    silent = session.execute(_SILENT, asked).first()
+    priority = session.scalar(_LOWEST, {**asked, "above": -1})
     while priority is not None and (silent is None or priority < silent.priority):
-        for offering_id in session.scalars(_TURNS, {"priority": priority}).all():
-            found = session.execute(_OLDEST, {"priority": priority, "offering": offering_id}).first()
+        lane = {**asked, "priority": priority}
+        for offering_id in session.scalars(_TURNS, lane).all():
+            found = session.execute(_OLDEST, {**lane, "offering": offering_id}).first()
             if found is not None:
                 return found
-        priority = session.scalar(_LOWEST, {"above": priority})
+        priority = session.scalar(_LOWEST, {**asked, "above": priority})
     if silent is None:
         return None
-    return session.execute(_LEFT, {"key": silent.id, "since": silent_since}).first()
+    return session.execute(_LEFT, {**asked, "key": silent.id}).first()
 
 
 # The statements, built once: to build them takes longer than to run them.
 
 
-def _waiting(job: type[Marking] = Marking) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return job.state == MarkingState.QUEUED, job.priority == bindparam("priority")
+def _waiting(job: type[Marking] = Marking) -> tuple[ColumnElement[bool], ...]:
+    return job.state == MarkingState.QUEUED, job.needs == bindparam("needs"), job.priority == bindparam("priority")
 
 
 def _locked(*wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -88,6 +97,8 @@ def _locked(*wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
             Assignment.counting,
             Assignment.feedback_policy,
             Assignment.time_limit_seconds,
+            Assignment.image,
+            Marking.needs,
         )
         .join(Attempt, Attempt.id == Marking.attempt_id)
         .join(Assignment, Assignment.id == Attempt.assignment_id)
@@ -115,16 +126,22 @@ def _turns() -> Select[*tuple[Any, ...]]:
     return query.order_by(running, served.nulls_first(), oldest)
 
 
-_IS_SILENT = and_(Marking.state == MarkingState.RUNNING, Marking.heartbeat_at < bindparam("since"))
+_IS_SILENT = and_(
+    Marking.state == MarkingState.RUNNING,
+    Marking.needs == bindparam("needs"),
+    Marking.heartbeat_at < bindparam("since"),
+)
 _SILENT = select(Marking.id, Marking.priority).where(_IS_SILENT).order_by(Marking.priority, Marking.id).limit(1)
 _ANYTHING = select(
     or_(
-        select(Marking.id).where(Marking.state == MarkingState.QUEUED).exists(),
+        select(Marking.id).where(Marking.state == MarkingState.QUEUED, Marking.needs == bindparam("needs")).exists(),
         select(Marking.id).where(_IS_SILENT).exists(),
     )
 )
 _LOWEST = select(func.min(Marking.priority)).where(
-    Marking.state == MarkingState.QUEUED, Marking.priority > bindparam("above")
+    Marking.state == MarkingState.QUEUED,
+    Marking.needs == bindparam("needs"),
+    Marking.priority > bindparam("above"),
 )
 _TURNS = _turns()
 _OLDEST = _locked(*_waiting(), Marking.offering_id == bindparam("offering"))

@@ -21,11 +21,13 @@ from grader.doorbell import Bell, ring
 from grader.job_progress import Progress
 from grader.jobs import BACKGROUND
 from grader.models import Assignment, Attempt, Marking, MarkingKind, MarkingState, Regrade, RegradeState
+from grader.needs import needs_of
 from grader.regrade_course import KeptCourse, keep_course
 from grader.release_evidence import Evidence
 from grader.release_records import evidence_for
 from grader.releases import current_release
 from grader.sandbox.base import Limits, Sandbox
+from grader.sandboxes import Sandboxes
 from grader.storage import Storage
 
 OPEN = (RegradeState.RUNNING, RegradeState.APPLYING)
@@ -40,7 +42,7 @@ def start_regrade(
     assignment: str,
     by: str,
     now: datetime,
-    sandbox: Sandbox,
+    sandbox: Sandbox | Sandboxes,
 ) -> Regrade:
     """Keep the source as it is in `course_dir` and have every attempt marked with it, after everything more urgent.
 
@@ -55,7 +57,9 @@ def start_regrade(
         with database.read() as session:
             return evidence_for(session, source_sha256)
 
-    kept = keep_course(storage, course_dir, offering_id, assignment, sandbox, limits, known)
+    boxes = Sandboxes.of(sandbox)
+    with boxes.lend(row.hardware, row.image) as place:
+        kept = keep_course(storage, course_dir, offering_id, assignment, boxes.forked, place, limits, known)
     with database.write() as session:
         row = find_assignment(session, offering_id, assignment)
         session.execute(select(Assignment.id).where(Assignment.id == row.id).with_for_update())
@@ -163,6 +167,7 @@ def _add(
             "attempt_id": attempt_id,
             "regrade_id": regrade.id,
             "offering_id": assignment.offering_id,
+            "needs": needs_of(assignment.hardware, assignment.image),
             "kind": MarkingKind.REGRADE,
             "state": MarkingState.QUEUED,
             "priority": BACKGROUND,

@@ -54,10 +54,13 @@ def keep_course(
     offering_id: str,
     assignment: str,
     sandbox: Sandbox,
+    place: Sandbox,
     limits: Limits,
     known: Callable[[str], Mapping[str, Evidence] | None],
 ) -> KeptCourse:
-    """Have nbgrader read the source as it is now, in `sandbox`, and mark its reference. Raises Invalid when it refuses.
+    """Have nbgrader read the source as it is now, in `sandbox`, and mark its reference in `place`.
+
+    Raises Invalid when nbgrader refuses the source.
 
     `known` may know the evidence of a source by its SHA-256 already.
     """
@@ -79,7 +82,7 @@ def keep_course(
         (course / CELLS).write_text(_dump(built.notebooks), encoding="utf-8")
         evidence = known(source_sha256)
         if evidence is None:
-            evidence = evidence_of_build(built, copy, sandbox, limits)
+            evidence = evidence_of_build(built, copy, place, limits)
         (course / EVIDENCE).write_text(json.dumps(evidence, ensure_ascii=False), encoding="utf-8")
         with storage.writer() as bundle:
             archive.pack_into(course, bundle, ignore=IGNORED)

@@ -20,13 +20,16 @@ from grader.sandbox.base import Limits, Sandbox
 OFFERING = "course"  # nbgrader asks for a course's name; nothing depends on it here
 
 
-def check_folder(path: Path, sandbox: Sandbox, limits: Limits) -> ReleaseReport:
-    """Check the assignment in the folder `path`, or the one notebook `path` with the files beside it."""
-    place = path.resolve()
-    if place.is_dir():
-        folder, notebooks = place, sorted(place.glob("*.ipynb"))
-    elif place.suffix == ".ipynb" and place.is_file():
-        folder, notebooks = place.parent, [place]
+def check_folder(path: Path, sandbox: Sandbox, limits: Limits, place: Sandbox | None = None) -> ReleaseReport:
+    """Check the assignment in the folder `path`, or the one notebook `path` with the files beside it.
+
+    nbgrader makes the student version in `sandbox`; the notebooks run in `place`, or in `sandbox` too.
+    """
+    wanted = path.resolve()
+    if wanted.is_dir():
+        folder, notebooks = wanted, sorted(wanted.glob("*.ipynb"))
+    elif wanted.suffix == ".ipynb" and wanted.is_file():
+        folder, notebooks = wanted.parent, [wanted]
     else:
         notebooks = []
     if not notebooks:
@@ -34,7 +37,7 @@ def check_folder(path: Path, sandbox: Sandbox, limits: Limits) -> ReleaseReport:
             f"{path} is neither a notebook nor a folder with notebooks. Pass an assignment's source folder.",
             f"{path}은(는) 노트북도, 노트북이 있는 폴더도 아닙니다. 과제의 원본 폴더를 지정하세요.",
         )
-    assignment = folder.name if place.is_dir() else place.stem
+    assignment = folder.name if wanted.is_dir() else wanted.stem
     if not ASSIGNMENT_NAME.fullmatch(assignment):
         raise Invalid(
             f"'{assignment[:80]}' can't be the name of an assignment. Use letters, digits, '-', '_' and '.'.",
@@ -51,4 +54,4 @@ def check_folder(path: Path, sandbox: Sandbox, limits: Limits) -> ReleaseReport:
             shutil.copyfile(file, copy)
         course_dir = folder.parent.parent if folder.parent.name == "source" else Path(scratch)
         built = build_student_version(course_dir, source, OFFERING, assignment, sandbox, target)
-        return check(built, source, sandbox, limits).report
+        return check(built, source, place or sandbox, limits).report

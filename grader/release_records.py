@@ -21,11 +21,13 @@ from sqlalchemy.orm import Session
 from cohorts.database import Database
 from cohorts.errors import Invalid
 from grader.models import Assignment, ReleaseCheck
+from grader.needs import ON_PROCESSOR
 from grader.release_build import Built
 from grader.release_check import OnProgress, check
 from grader.release_leaks import find_leaks
 from grader.release_report import ReleaseRefused, ReleaseReport, Verdict
 from grader.sandbox.base import Limits, Sandbox
+from grader.sandboxes import Sandboxes
 
 RULES = 3  # counts up when the check looks for more, so that sources are looked at again
 DEFAULT_WALL = 120.0
@@ -47,7 +49,7 @@ def ensure_checked(
     database: Database,
     built: Built,
     source: Path,
-    sandbox: Sandbox,
+    sandboxes: Sandboxes,
     subject: Subject,
     *,
     by: str,
@@ -56,8 +58,8 @@ def ensure_checked(
 ) -> ReleaseCheck:
     """The record of this source version: the one that is there, or a new one after checking it."""
     with database.read() as session:
-        wall = time_limit(session, subject)
-        conditions = conditions_of(subject, wall, sandbox)
+        running = running_of(session, subject)
+        conditions = conditions_of(subject, running, sandboxes.forked)
         known = session.scalar(
             select(ReleaseCheck)
             .where(ReleaseCheck.source_sha256 == subject.source_sha256, ReleaseCheck.conditions == conditions)
@@ -66,8 +68,9 @@ def ensure_checked(
         if known is not None and (known.offering_id, known.assignment) == (subject.offering_id, subject.assignment):
             return known
     if known is None:
-        limits = Limits.within(wall)
-        checked = check(built, source, sandbox, limits, on_progress=on_progress)
+        limits = Limits.within(running.wall)
+        with sandboxes.lend(running.hardware, running.image) as sandbox:
+            checked = check(built, source, sandbox, limits, on_progress=on_progress)
         told: dict[str, Any] = checked.report.to_dict()
         evidence: dict[str, Any] | None = dict(checked.evidence)
     else:  # another offering's instructors checked the very same thing; what they accepted is not taken over
@@ -153,17 +156,27 @@ def evidence_for(session: Session, source_sha256: str) -> dict[str, Any] | None:
     return session.scalar(_EVIDENCE, {"source": source_sha256})
 
 
-def time_limit(session: Session, subject: Subject) -> float:
-    """Seconds that all cells of one notebook may take when this assignment is marked."""
-    found = select(Assignment.time_limit_seconds).where(
+@dataclass(frozen=True)
+class Running:
+    """How an assignment is run: on what, in which image (None: the campus's own), seconds for a notebook's cells."""
+
+    hardware: str = ON_PROCESSOR
+    image: str | None = None
+    wall: float = DEFAULT_WALL
+
+
+def running_of(session: Session, subject: Subject) -> Running:
+    """How the assignment is run when it is marked."""
+    found = select(Assignment.hardware, Assignment.image, Assignment.time_limit_seconds).where(
         Assignment.offering_id == subject.offering_id, Assignment.name == subject.assignment
     )
-    seconds = session.scalar(found)
-    return float(seconds) if seconds is not None else DEFAULT_WALL
+    row = session.execute(found).first()
+    return Running(row.hardware, row.image, float(row.time_limit_seconds)) if row else Running()
 
 
-def conditions_of(subject: Subject, wall: float, sandbox: Sandbox) -> str:
+def conditions_of(subject: Subject, running: Running, forked: Sandbox) -> str:
     """All that the outcome hangs on besides the source: student version, limits, rules, interpreter and packages."""
     packages = sorted(path.name for path in Path(sysconfig.get_paths()["purelib"]).glob("*.dist-info"))
-    told = [RULES, subject.bundle_sha256, wall, sandbox.name, sys.version, packages]
+    where = [running.hardware, running.image, running.wall, forked.name]
+    told = [RULES, subject.bundle_sha256, *where, sys.version, packages]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -32,6 +32,7 @@ from grader.release_check import OnProgress
 from grader.release_records import Subject, ensure_checked, require_no_marks, require_passed
 from grader.sandbox.base import Sandbox
 from grader.sandbox.detect import best_sandbox
+from grader.sandboxes import Sandboxes
 from grader.storage import Storage
 
 IGNORED = (".ipynb_checkpoints", "*.pyc", "__pycache__", ".*.lock")
@@ -46,7 +47,7 @@ def release_assignment(
     assignment: str,
     by: str,
     now: datetime,
-    sandbox: Sandbox | None = None,
+    sandbox: Sandbox | Sandboxes | None = None,
     accept: str | None = None,
     on_progress: OnProgress = lambda done, of: None,
 ) -> Release:
@@ -56,8 +57,8 @@ def release_assignment(
     getting what they got before.
     """
     with (
-        _place(sandbox) as box,
-        _made(storage, course_dir, offering_id, assignment, box) as made,
+        _place(sandbox) as boxes,
+        _made(storage, course_dir, offering_id, assignment, boxes.forked) as made,
         storage.stage() as bundle,
     ):
         require_notebooks(archive.pack_into(made.built.folder, bundle, ignore=IGNORED))
@@ -65,7 +66,7 @@ def release_assignment(
             database,
             made.built,
             made.source,
-            box,
+            boxes,
             Subject(offering_id, assignment, made.source_sha256, bundle.sha256),
             by=by,
             now=now,
@@ -91,18 +92,20 @@ def check_assignment(
     assignment: str,
     by: str,
     now: datetime,
-    sandbox: Sandbox | None = None,
+    sandbox: Sandbox | Sandboxes | None = None,
     on_progress: OnProgress = lambda done, of: None,
 ) -> ReleaseCheck:
     """Build and check, and release nothing."""
     with (
-        _place(sandbox) as box,
-        _made(storage, course_dir, offering_id, assignment, box) as made,
+        _place(sandbox) as boxes,
+        _made(storage, course_dir, offering_id, assignment, boxes.forked) as made,
         storage.stage() as bundle,
     ):
         require_notebooks(archive.pack_into(made.built.folder, bundle, ignore=IGNORED))
         subject = Subject(offering_id, assignment, made.source_sha256, bundle.sha256)
-        return ensure_checked(database, made.built, made.source, box, subject, by=by, now=now, on_progress=on_progress)
+        return ensure_checked(
+            database, made.built, made.source, boxes, subject, by=by, now=now, on_progress=on_progress
+        )
 
 
 def check_upload(
@@ -116,7 +119,7 @@ def check_upload(
     assignment: str,
     by: str,
     now: datetime,
-    sandbox: Sandbox | None = None,
+    sandbox: Sandbox | Sandboxes | None = None,
 ) -> str | None:
     """Check student files that somebody else built, with nbgrader's own commands; the SHA-256 of their source.
 
@@ -129,7 +132,7 @@ def check_upload(
         if not (course_dir / "source" / assignment).is_dir():
             require_no_marks(assignment, given)
             return None
-        with _place(sandbox) as box, _made(storage, course_dir, offering_id, assignment, box) as made:
+        with _place(sandbox) as boxes, _made(storage, course_dir, offering_id, assignment, boxes.forked) as made:
             missing = [n.name for n in made.built.notebooks if not (given / f"{n.name}.ipynb").is_file()]
             if missing:
                 raise Invalid(
@@ -140,7 +143,7 @@ def check_upload(
                 )
             built = replace(made.built, folder=given)
             subject = Subject(offering_id, assignment, made.source_sha256, bundle_sha256)
-            record = ensure_checked(database, built, made.source, box, subject, by=by, now=now)
+            record = ensure_checked(database, built, made.source, boxes, subject, by=by, now=now)
             require_passed(database, record, None, by, now)
             return made.source_sha256
 
@@ -148,26 +151,21 @@ def check_upload(
 def build_release(course_dir: Path, offering_id: str, assignment: str, sandbox: Sandbox | None = None) -> Path:
     """Make the student version and the gradebook's cells, unchecked; returns `course_dir`/release/`assignment`."""
     source = require_source(course_dir, assignment)
-    with tempfile.TemporaryDirectory(prefix="bitgoeul-release-") as folder, _place(sandbox) as box:
-        built = build_student_version(course_dir, source, offering_id, assignment, box, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="bitgoeul-release-") as folder, _place(sandbox) as boxes:
+        built = build_student_version(course_dir, source, offering_id, assignment, boxes.forked, Path(folder))
         with offering_alone(course_dir):
             save_cells(course_dir, offering_id, assignment, built.notebooks)
             return _install(built, course_dir)
 
 
 @contextmanager
-def _place(sandbox: Sandbox | None) -> Iterator[Sandbox]:
+def _place(sandbox: Sandbox | Sandboxes | None) -> Iterator[Sandboxes]:
     """`sandbox`, or the best this machine has, for the time of one act."""
     if sandbox is not None:
-        yield sandbox
+        yield Sandboxes.of(sandbox)
         return
-    made = best_sandbox()
-    try:
+    with closing(Sandboxes(best_sandbox())) as made:
         yield made
-    finally:
-        close = getattr(made, "close", None)
-        if close is not None:
-            close()
 
 
 @dataclass(frozen=True)

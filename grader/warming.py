@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from cohorts.database import Database
 from grader.gradebook import gradebook_url
 from grader.models import Assignment, Release
+from grader.needs import ON_PROCESSOR
 from grader.offering_locks import offering_shared
 from grader.running import imports_for
 from grader.sandbox.base import CellCode, Limits, Opening, Sandbox, Side
@@ -78,6 +79,7 @@ def _newest_releases(database: Database) -> Iterator[tuple[str, str]]:
     newest = (
         select(Assignment.offering_id, Assignment.name)
         .join(Release, Release.assignment_id == Assignment.id)
+        .where(Assignment.hardware == ON_PROCESSOR, Assignment.image.is_(None))
         .group_by(Assignment.id, Assignment.offering_id, Assignment.name)
         .order_by(func.max(Release.id).desc())
         .limit(MOST_RELEASES)

@@ -14,6 +14,7 @@ import socket
 import tempfile
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,13 +26,15 @@ from grader import archive, contention, job_source, jobs, presence, queueing, re
 from grader.capacity import Places
 from grader.course_folder import overlay_source
 from grader.doorbell import Bell, Doorbell
+from grader.heartbeat import kept_alive
 from grader.jobs import CLAIM_SECONDS, ClaimLost, Job
 from grader.marking import mark
 from grader.models import MarkingKind
 from grader.phases import Phase, PhaseClock
 from grader.recording import record_marking, renew_feedback
 from grader.results import MarkingResult
-from grader.sandbox.base import Cancelled, Limits, Sandbox
+from grader.sandbox.base import Cancelled, Limits, Sandbox, SandboxAway
+from grader.sandboxes import Grant, Sandboxes
 from grader.storage import Storage
 from grader.warming import warmed_up
 
@@ -48,10 +51,16 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
+def name_of_this_process() -> str:
+    """A name for a worker, that no other one has."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+
+
 class Worker:
     """One worker: claims, marks, stores. `expiry` is how long it may be silent before its job is given to another.
 
-    It takes up to `places` jobs at once, each in a thread of its own; with one, in the caller's.
+    It takes up to `places` jobs at once, each in a thread of its own; with one, in the caller's. A bare `sandbox` is
+    for work on the processor, and no other work is taken then.
     """
 
     def __init__(
@@ -59,7 +68,7 @@ class Worker:
         database: Database,
         storage: Storage,
         offerings: Path,
-        sandbox: Sandbox,
+        sandbox: Sandbox | Sandboxes,
         *,
         name: str | None = None,
         places: int = 1,
@@ -70,19 +79,21 @@ class Worker:
         self.database = database
         self.storage = storage
         self.offerings = offerings
-        self.sandbox = sandbox
-        self.name = name or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.sandboxes = Sandboxes.of(sandbox)
+        self.name = name or name_of_this_process()
         self.places = Places(places)
         self.expiry = expiry
         self.stop = stop or threading.Event()
         self.clock = clock
+        self._lanes = deque(self.sandboxes.serves(places))
 
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until nothing waits; returns how many jobs were taken."""
         if once:
             return self._drain()
-        warming = warmed_up(self.database, self.offerings, self.sandbox, self.stop)
-        seen = presence.announced(self.database, self.name, self.places.number, self.sandbox.name, self.clock)
+        warming = warmed_up(self.database, self.offerings, self.sandboxes.forked, self.stop)
+        places, serves = self.places.number, self.sandboxes.serves(self.places.number)
+        seen = presence.announced(self.database, self.name, places, self.sandboxes.forked.name, serves, self.clock)
         with warming, seen, Doorbell(self.database, Bell.WORK) as bell, self._threads() as pool:
             return self._serve(bell, pool)
 
@@ -92,10 +103,10 @@ class Worker:
             while not self.stop.is_set():
                 if not self.places.take(LOOK_EVERY):
                     continue
-                job = queueing.claim(self.database, self.name, self.clock(), self.expiry)
-                if job is not None:
+                found = self._next()
+                if found is not None:
                     taken += 1
-                    self._hand_over(job, pool)
+                    self._hand_over(*found, pool)
                     continue
                 self.places.give_back()
                 if self.places.idle(LOOK_EVERY):  # what runs may ask for more when it ends
@@ -112,19 +123,38 @@ class Worker:
             if not self.places.take(LOOK_EVERY):
                 continue
             try:
-                job = queueing.claim(self.database, self.name, self.clock(), self.expiry)
+                found = self._next()
             except Exception:
                 self.places.give_back()
                 log.exception("the database can't be asked for work; trying again")
                 self.stop.wait(AFTER_FAILURE)
                 continue
-            if job is None:
+            if found is None:
                 self.places.give_back()
                 bell.wait(LOOK_EVERY)
                 continue
             taken += 1
-            self._hand_over(job, pool)
+            self._hand_over(*found, pool)
         return taken
+
+    def _next(self) -> tuple[Job, Grant] | None:
+        """A job, and what it needs. The lanes that are served here take turns."""
+        for _ in range(len(self._lanes)):
+            needs = self._lanes[0]
+            self._lanes.rotate(-1)
+            grant = self.sandboxes.take(needs)
+            if grant is None:
+                continue
+            job = None
+            try:
+                job = queueing.claim(self.database, self.name, self.clock(), self.expiry, needs)
+            finally:
+                if job is None:
+                    grant.close()
+            if job is not None:
+                self.places.take_more(grant.weight - 1)
+                return job, grant
+        return None
 
     @contextmanager
     def _threads(self) -> Iterator[ThreadPoolExecutor | None]:
@@ -134,27 +164,28 @@ class Worker:
         with ThreadPoolExecutor(self.places.number, thread_name_prefix="job") as pool:
             yield pool
 
-    def _hand_over(self, job: Job, pool: ThreadPoolExecutor | None) -> None:
+    def _hand_over(self, job: Job, grant: Grant, pool: ThreadPoolExecutor | None) -> None:
         def work() -> None:
             try:
-                self.do(job)
+                with grant:
+                    self.do(job, grant)
             except Exception:  # the database went away: the claim runs out, and another takes the job
                 log.exception("marking %s is left to another worker", job.marking_id)
             finally:
-                self.places.give_back()
+                self.places.give_back(grant.weight)
 
         if pool is None:
             work()
         else:
             pool.submit(work)
 
-    def do(self, job: Job) -> None:
+    def do(self, job: Job, grant: Grant) -> None:
         """Carry one claimed job through. Whatever goes wrong is logged and the job given back."""
         phases = PhaseClock()
-        with self._heartbeat(job, phases) as cancel:
+        with kept_alive(self.database, job, phases, self.expiry, self.stop, self.clock) as cancel:
             try:
                 if job.kind is not MarkingKind.FEEDBACK:
-                    self._mark(job, phases, cancel)
+                    self._mark(job, grant, phases, cancel)
                 else:
                     renew_feedback(self.database, self.storage, self.clock, job, self.offerings / job.offering_id)
                 log.info(
@@ -165,47 +196,16 @@ class Worker:
                     log.info("marking %s given back, stopping", job.marking_id)
                 else:
                     log.warning("marking %s was taken over by another worker", job.marking_id)
+            except SandboxAway as error:
+                log.error("marking %s has to wait: %s", job.marking_id, error)
+                self.sandboxes.rest(job.needs)
+                jobs.requeue(self.database, job)
             except Exception as error:
                 log.exception("marking %s failed, try %s", job.marking_id, job.tries)
                 text = "".join(traceback.format_exception(error))
                 jobs.fail(self.database, job, text, self.clock())
 
-    @contextmanager
-    def _heartbeat(self, job: Job, phases: PhaseClock) -> Iterator[threading.Event]:
-        """Keep the claim alive meanwhile; the event is set when it was lost, or the worker is to stop.
-
-        A job that lasts for seconds has its phase written down whenever that is another one.
-        """
-        cancel = threading.Event()
-        over = threading.Event()
-
-        def beat() -> None:
-            step = min(1.0, self.expiry / 6)
-            waited = 0.0
-            written: Phase | None = None
-            while not over.wait(step):
-                waited += step
-                if self.stop.is_set():
-                    cancel.set()
-                phase = phases.current
-                if waited >= self.expiry / 3 or phase is not written:
-                    waited = 0.0
-                    try:
-                        if not jobs.heartbeat(self.database, job, self.clock(), phase):
-                            cancel.set()
-                        written = phase
-                    except Exception:
-                        log.exception("no heartbeat for marking %s", job.marking_id)
-
-        thread = threading.Thread(target=beat, name=f"heartbeat-{job.marking_id}", daemon=True)
-        thread.start()
-        try:
-            yield cancel
-        finally:
-            over.set()
-            thread.join()
-
-    def _mark(self, job: Job, phases: PhaseClock, cancel: threading.Event) -> None:
+    def _mark(self, job: Job, grant: Grant, phases: PhaseClock, cancel: threading.Event) -> None:
         phases.enter(Phase.READING)
         offering = self.offerings / job.offering_id
         regrade = regrade_marking.course_of(self.database, self.storage, job)
@@ -223,12 +223,13 @@ class Worker:
             for target in (files, given):
                 overlay_source(offering if regrade is None else regrade.folder, job.assignment, target)
             limits = Limits.within(float(job.time_limit_seconds))
+            sandbox = grant.sandbox(job.image)
 
             def run() -> MarkingResult:
                 return mark(
                     source,
                     submission,
-                    self.sandbox,
+                    sandbox,
                     limits,
                     files=files,
                     given=given,
@@ -236,7 +237,7 @@ class Worker:
                     on_phase=phases.enter,
                 )
 
-            result = self._run(job, run, cancel)
+            result = self._run(job, run, cancel, grant.weight)
             phases.enter(Phase.STORING)
             if regrade is not None:
                 regrade_marking.store_result(self.database, self.storage, self.clock, job, result, phases)
@@ -245,14 +246,14 @@ class Worker:
                 self.database, self.storage, self.clock, job, offering, source, submission, result, phases=phases
             )
 
-    def _run(self, job: Job, run: Callable[[], MarkingResult], cancel: threading.Event) -> MarkingResult:
+    def _run(self, job: Job, run: Callable[[], MarkingResult], cancel: threading.Event, places: int) -> MarkingResult:
         """Run it; once more and alone if it ran out of time while it got too little of this machine."""
         conditions = contention.watch()
         result = run()
         if not contention.deserves_another_try(contention.timed_out(result), conditions()):
             return result
         log.warning("marking %s ran out of time on a busy machine: once more, alone", job.marking_id)
-        with self.places.alone(cancel):
+        with self.places.alone(cancel, places):
             return run()
 
 
@@ -263,7 +264,7 @@ def run_worker(
     *,
     once: bool = False,
     stop: threading.Event,
-    sandbox: Sandbox | None = None,
+    sandbox: Sandbox | Sandboxes | None = None,
     expiry: float = CLAIM_SECONDS,
     name: str | None = None,
     places: int = 1,

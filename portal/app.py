@@ -34,6 +34,7 @@ from portal.middleware import BodyLimit, SecurityHeaders
 from portal.pages import admin, feedback, instructor, marks, policy, regrade, release_checks, roster, sign_in, student
 from portal.pages.rendering import STATIC, find_htmx
 from portal.rules import check_complete, enforce
+from portal.sandboxing import devices_of
 from portal.settings import PortalSettings, SettingsError
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -101,6 +102,7 @@ def check_settings(settings: PortalSettings) -> None:
             f"BITGOEUL_METRICS_TOKEN has {len(settings.metrics_token)} characters; it needs at least 32. "
             "Make one with `openssl rand -hex 32`, or leave it out: then nobody reads the metrics."
         )
+    devices_of(settings)
     if settings.production and not settings.public_url.startswith("https:"):
         raise SettingsError(
             f"BITGOEUL_PUBLIC_URL is {settings.public_url}; in production it must start with https:, "

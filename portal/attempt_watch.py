@@ -179,8 +179,8 @@ def _event(state: MarkingState, phase: str | None, feedback: Feedback | None) ->
 
 def _queued(place: Place | None) -> Event:
     if place is None:
-        return _say("queued", position=None, estimate_seconds=None)
-    return _say("queued", position=place.position, estimate_seconds=place.estimate_seconds)
+        return _say("queued", position=None, estimate_seconds=None, served=True)
+    return _say("queued", position=place.position, estimate_seconds=place.estimate_seconds, served=place.served)
 
 
 def _say(kind: str, **data: Any) -> Event:

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 from cohorts.cohorts import create_cohort
 from cohorts.database import Database
-from cohorts.errors import CampusError
 from cohorts.models import Cohort
 from courses.model import Catalogue, Course
 from grader import releases
 from grader.assignments import ensure_assignments, find_assignment
 from grader.models import Release, ReleaseCheck
-from grader.sandbox.base import Sandbox, SandboxUnavailable
-from grader.sandbox.detect import best_sandbox
 from grader.storage import Storage
+from portal.sandboxing import instructors_sandboxes
 from portal.settings import PortalSettings
 
 NOT_COPIED = shutil.ignore_patterns(".ipynb_checkpoints", "__pycache__", ".*")
@@ -109,7 +105,7 @@ def release_assignment(
     """
     with campus.database.read() as session:
         find_assignment(session, offering_id, assignment)
-    with instructors_sandbox(campus.settings) as sandbox:
+    with instructors_sandboxes(campus.settings) as sandboxes:
         return releases.release_assignment(
             campus.database,
             campus.storage,
@@ -118,7 +114,7 @@ def release_assignment(
             assignment=assignment,
             by=by,
             now=now,
-            sandbox=sandbox,
+            sandbox=sandboxes,
             accept=accept,
         )
 
@@ -127,7 +123,7 @@ def check_release(campus: House, offering_id: str, assignment: str, by: str, now
     """What the release check says of the source as it is now; nothing is released."""
     with campus.database.read() as session:
         find_assignment(session, offering_id, assignment)
-    with instructors_sandbox(campus.settings) as sandbox:
+    with instructors_sandboxes(campus.settings) as sandboxes:
         return releases.check_assignment(
             campus.database,
             campus.storage,
@@ -136,26 +132,5 @@ def check_release(campus: House, offering_id: str, assignment: str, by: str, now
             assignment=assignment,
             by=by,
             now=now,
-            sandbox=sandbox,
+            sandbox=sandboxes,
         )
-
-
-class NoSandbox(CampusError):
-    """This machine, as it is set up, can run no instructor's code safely."""
-
-    status = 503
-
-
-@contextmanager
-def instructors_sandbox(settings: PortalSettings) -> Iterator[Sandbox]:
-    """Where instructors' notebooks and configuration run: they are code, and the portal holds every secret."""
-    try:
-        sandbox = best_sandbox(production=settings.production, hidden=[settings.data])
-    except SandboxUnavailable as error:
-        raise NoSandbox(error.message, error.korean) from error
-    try:
-        yield sandbox
-    finally:
-        close = getattr(sandbox, "close", None)
-        if close is not None:
-            close()

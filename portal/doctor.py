@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -44,6 +45,7 @@ def examine(data: Path) -> list[Finding]:
         _database(data),
         _settings(data),
         *_sandbox(),
+        *_containers(data),
     ]
 
 
@@ -155,8 +157,23 @@ def _sandbox() -> list[Finding]:
     return [_layer(layer) for layer in probe()]
 
 
-def _layer(layer: Layer) -> Finding:
-    name = f"Sandbox: {layer.name}"
+def _containers(data: Path) -> list[Finding]:
+    """What holds in containers, where graders are told to use any."""
+    from portal.sandboxing import build_containers
+    from portal.settings import PortalSettings, SettingsError
+
+    try:
+        containers = build_containers(PortalSettings.from_environment(os.environ, data=data), "doctor")
+    except SettingsError as error:
+        return [Finding("Containers", "missing", str(error))]
+    if containers is None:
+        return []
+    with closing(containers.sandbox) as sandbox:
+        return [_layer(layer, "Container") for layer in sandbox.layers()]
+
+
+def _layer(layer: Layer, kind: str = "Sandbox") -> Finding:
+    name = f"{kind}: {layer.name}"
     if layer.holds:
         return Finding(name, "ok", "holds")
     if layer.substitute is not None:

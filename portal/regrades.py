@@ -18,9 +18,9 @@ from grader.models import Assignment, Attempt, Marking, MarkingKind, Regrade, Re
 from grader.regrade_apply import Applied
 from grader.regrade_changes import Preview
 from grader.regrade_preview import preview
-from portal.campus import instructors_sandbox
 from portal.context import Campus
 from portal.identity import Identity
+from portal.sandboxing import instructors_sandboxes
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def start(here: Campus, user: Identity, offering_id: str, assignment: str) -> Re
     """Have all attempts marked again with the source as it is now."""
     with here.database.read() as session:
         require_staff(session, user.username, offering_id)
-    with instructors_sandbox(here.settings) as sandbox:
+    with instructors_sandboxes(here.settings) as sandboxes:
         return regrade.start_regrade(
             here.database,
             here.storage,
@@ -54,7 +54,7 @@ def start(here: Campus, user: Identity, offering_id: str, assignment: str) -> Re
             assignment=assignment,
             by=user.username,
             now=datetime.now(UTC),
-            sandbox=sandbox,
+            sandbox=sandboxes,
         )
 
 

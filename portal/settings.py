@@ -37,6 +37,8 @@ class PortalSettings:
     timezone: str
     production: bool
     metrics_token: str = ""
+    worker_image: str = ""
+    worker_devices: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
@@ -80,4 +82,6 @@ class PortalSettings:
             timezone=get("TIMEZONE", "Asia/Seoul"),
             production=get("PRODUCTION") in ("1", "true", "yes"),
             metrics_token=get("METRICS_TOKEN"),
+            worker_image=get("WORKER_IMAGE"),
+            worker_devices=tuple(part.strip() for part in get("WORKER_DEVICES").split(",") if part.strip()),
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,7 +19,9 @@ from grader.failed_jobs import retry_all
 from grader.job_progress import Progress, progress
 from grader.lateness import ON_TIME, Lateness
 from grader.models import Assignment, Attempt, Feedback, Marking, MarkingState, Release
+from grader.needs import needs_of
 from grader.policies import deadlines
+from grader.presence import capacity
 from grader.releases import current_release
 from portal.standing import newest_markings
 
@@ -56,7 +58,10 @@ class Submission:
 
 @dataclass(frozen=True)
 class Overview:
-    """One assignment at a glance. `waiting` is how many have feedback that no one has released yet."""
+    """One assignment at a glance. `waiting` is how many have feedback that no one has released yet.
+
+    `served` tells whether a worker is running that can mark it.
+    """
 
     assignment: Assignment
     release: Release | None
@@ -66,6 +71,7 @@ class Overview:
     needs_manual: int
     waiting: int
     failed: int
+    served: bool
 
     @property
     def attempts(self) -> int:
@@ -90,6 +96,7 @@ def overview(session: Session, offering: Offering, assignment: Assignment, settl
         needs_manual=sum(row.needs_manual for row in rows),
         waiting=sum(row.feedback is not None and row.feedback.released_at is None for row in rows),
         failed=sum(row.marking is not None and row.marking.state is MarkingState.FAILED for row in rows),
+        served=capacity(session, datetime.now(UTC))[needs_of(assignment.hardware, assignment.image)] > 0,
     )
 
 

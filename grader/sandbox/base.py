@@ -157,6 +157,10 @@ class SandboxUnavailable(Exception):
         self.korean = korean
 
 
+class SandboxAway(SandboxUnavailable):
+    """What the sandbox stands on does not answer at the moment: nothing is wrong with the job, which can wait."""
+
+
 class Cancelled(Exception):
     """The run was given up because the worker was told to stop."""
 

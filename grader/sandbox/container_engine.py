@@ -20,7 +20,7 @@ import docker
 import docker.errors
 import requests
 
-from grader.sandbox.base import SandboxUnavailable
+from grader.sandbox.base import SandboxAway, SandboxUnavailable
 from grader.sandbox.container_plan import USER, ContainerPlan, Tmpfs, build_host_config
 
 ANSWERS_WITHIN = 60
@@ -44,14 +44,14 @@ class Engine:
 
     @classmethod
     def from_environment(cls) -> Engine:
-        """The engine that the environment names. SandboxUnavailable when it doesn't answer."""
+        """The engine that the environment names. SandboxAway when it doesn't answer."""
         where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
         try:
             _knock(where)
             settings = docker.utils.kwargs_from_env()
             return cls(docker.APIClient(**settings, version="auto", timeout=ANSWERS_WITHIN))
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-            raise SandboxUnavailable(
+            raise SandboxAway(
                 f"No container engine answers at {where} ({error}). Start Docker, or set DOCKER_HOST.",
                 f"{where}에서 컨테이너 엔진이 응답하지 않습니다({error}). Docker를 켜거나 DOCKER_HOST를 설정하세요.",
             ) from None
@@ -195,7 +195,10 @@ def _gone_or_busy() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _told(plan: ContainerPlan | None = None) -> Iterator[None]:
-    """The engine's failures as SandboxUnavailable, with what to do; what isn't there any more stays NotFound."""
+    """The engine's failures as SandboxUnavailable, with what to do; what isn't there any more stays NotFound.
+
+    An engine that can't be reached is SandboxAway.
+    """
     try:
         yield
     except docker.errors.ImageNotFound as error:
@@ -211,7 +214,7 @@ def _told(plan: ContainerPlan | None = None) -> Iterator[None]:
     except docker.errors.APIError as error:
         raise _refused(str(error.explanation or error), plan) from None
     except (requests.exceptions.RequestException, OSError) as error:
-        raise SandboxUnavailable(
+        raise SandboxAway(
             f"The container engine does not answer any more ({error}). Look whether Docker runs.",
             f"컨테이너 엔진이 더 이상 응답하지 않습니다({error}). Docker가 실행 중인지 확인하세요.",
         ) from None

@@ -44,9 +44,9 @@ from portal.api import exchange_shapes as shapes
 from portal.api.downloads import GZIP, stored_file
 from portal.api.exchange_feedback import add_feedback_routes
 from portal.api.uploads import announced_sha256, refuse_large, take_in
-from portal.campus import instructors_sandbox
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
+from portal.sandboxing import instructors_sandboxes
 
 router = APIRouter(prefix="/api/exchange", tags=["exchange"])
 add_feedback_routes(router)
@@ -216,7 +216,7 @@ def _require_staff(here: Campus, user: Identity, course: str) -> None:
 def _check_upload(
     here: Campus, user: Identity, course: str, assignment: str, staged: Staged, now: datetime
 ) -> str | None:
-    with instructors_sandbox(here.settings) as sandbox, staged.open() as bundle:
+    with instructors_sandboxes(here.settings) as sandboxes, staged.open() as bundle:
         return check_upload(
             here.database,
             here.storage,
@@ -227,7 +227,7 @@ def _check_upload(
             assignment=assignment,
             by=user.username,
             now=now,
-            sandbox=sandbox,
+            sandbox=sandboxes,
         )
 
 

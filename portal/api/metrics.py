@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from cohorts.database import Database
 from grader.figures import Figures, Histogram, Snapshot
+from grader.needs import ON_PROCESSOR
 from portal.context import Campus, campus
 
 router = APIRouter(prefix="/api", tags=["metrics"])
@@ -86,7 +87,13 @@ def _now(snapshot: Snapshot) -> Iterable[Metric]:
     yield states
     yield depth
     yield GaugeMetricFamily("bitgoeul_workers", "Workers that were seen lately.", value=snapshot.workers)
-    yield GaugeMetricFamily("bitgoeul_worker_slots", "Markings that all workers take at once.", value=snapshot.slots)
+    lanes = GaugeMetricFamily("bitgoeul_lane_depth", "Markings that wait, by what they need.", labels=["needs"])
+    slots = GaugeMetricFamily("bitgoeul_worker_slots", "Markings that all workers take at once.", labels=["needs"])
+    for needs in sorted({ON_PROCESSOR, *snapshot.waiting, *snapshot.slots}):
+        lanes.add_metric([needs], snapshot.waiting.get(needs, 0))
+        slots.add_metric([needs], snapshot.slots.get(needs, 0))
+    yield lanes
+    yield slots
 
 
 def _ever(snapshot: Snapshot) -> Iterable[Metric]:

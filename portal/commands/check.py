@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from grader.release_report import Problem, ReleaseReport
+    from grader.sandbox.base import Sandbox
 
 SIGNS = {"refused": "✗", "unsteady": "◐", "note": "·"}
 VERDICTS = {
@@ -29,9 +32,13 @@ VERDICTS = {
     show_default=True,
     help="Seconds for all cells of a notebook together.",
 )
+@click.option(
+    "--image", default=None, help="Run the notebooks in containers of this image, as an assignment that names it is."
+)
+@click.option("--device", default=None, help="Id of a GPU for these containers, as nvidia-smi -L lists it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 @click.option("--unsafe", is_flag=True, help="Run without isolation where this machine offers none.")
-def check(source: Path, time_limit: float, as_json: bool, unsafe: bool) -> None:
+def check(source: Path, time_limit: float, image: str | None, device: str | None, as_json: bool, unsafe: bool) -> None:
     """Check an assignment as a release would, before it is released.
 
     SOURCE is an assignment's folder with the instructor's notebooks, or one such notebook.
@@ -55,23 +62,36 @@ def check(source: Path, time_limit: float, as_json: bool, unsafe: bool) -> None:
 
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     try:
-        sandbox = best_sandbox(insist=not unsafe)
-        try:
-            report = check_folder(source, sandbox, Limits.within(time_limit))
-        finally:
-            if (close := getattr(sandbox, "close", None)) is not None:
-                close()
+        with closing(best_sandbox(insist=not unsafe)) as sandbox, _containers(image, device) as place:
+            report = check_folder(source, sandbox, Limits.within(time_limit), place)
     except CampusError as error:
         click.echo(f"{error.korean} {error.message}", err=True)
         sys.exit(2)
     except SandboxUnavailable as error:
-        click.echo(f"{error.korean} {error.message} --unsafe", err=True)
+        hint = "" if image else " --unsafe"
+        click.echo(f"{error.korean} {error.message}{hint}", err=True)
         sys.exit(2)
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False, indent=2))
     else:
         print_report(report)
     sys.exit(0 if report.verdict.value == "passed" else 1)
+
+
+@contextmanager
+def _containers(image: str | None, device: str | None) -> Iterator[Sandbox | None]:
+    """Containers of that image, with that device; None where no image is named."""
+    if image is None:
+        if device is not None:
+            raise click.UsageError("--device is for containers: name their --image too.")
+        yield None
+        return
+    from grader.sandbox.container import ContainerKind, ContainerSandbox
+    from grader.worker import name_of_this_process
+
+    kind = ContainerKind(image, (device,) if device else ())
+    with closing(ContainerSandbox(kind, worker=name_of_this_process())) as sandbox:
+        yield sandbox
 
 
 def print_report(report: ReleaseReport) -> None:

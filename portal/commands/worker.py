@@ -46,17 +46,18 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     from cohorts.database import Database
     from grader.capacity import machine_places
     from grader.sandbox.base import SandboxUnavailable
-    from grader.sandbox.detect import best_sandbox
     from grader.storage import Storage
-    from grader.worker import run_worker
+    from grader.worker import name_of_this_process, run_worker
     from grader.workplace import workplace
+    from portal.sandboxing import build_sandboxes
     from portal.settings import PortalSettings
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     settings = PortalSettings.from_environment(os.environ, data=data)
+    name = name_of_this_process()
     try:
-        sandbox = best_sandbox(production=settings.production, hidden=[settings.data])
+        sandboxes = build_sandboxes(settings, name)
     except SandboxUnavailable as error:
         click.echo(f"{error.korean} {error.message}", err=True)
         sys.exit(2)
@@ -67,8 +68,9 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     log = logging.getLogger("grader.worker")
     sys.setswitchinterval(0.0005)  # jobs wait for their processes far more than they compute: let them go on at once
     places = jobs or machine_places()
-    log.info("worker started, sandbox: %s, jobs at once: %s", sandbox.name, places)
-    with workplace() as folder, closing(database), closing(sandbox):
+    serves = ", ".join(f"{lane} {number}" for lane, number in sandboxes.serves(places).items())
+    log.info("worker started, sandbox: %s, jobs at once: %s", sandboxes.forked.name, serves)
+    with workplace() as folder, closing(database), closing(sandboxes):
         tempfile.tempdir = str(folder)  # whatever this process unpacks or builds, the sandbox's folders among it
         taken = run_worker(
             database,
@@ -76,8 +78,9 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
             settings.offerings,
             once=once,
             stop=stop,
-            sandbox=sandbox,
+            sandbox=sandboxes,
             expiry=expiry,
+            name=name,
             places=places,
         )
     log.info("worker stopped after %s jobs", taken)

@@ -56,9 +56,10 @@
 
     source.addEventListener("queued", function (event) {
       if (!element.isConnected) return forget(element);
-      const { position, estimate_seconds: seconds } = JSON.parse(event.data);
+      const { position, estimate_seconds: seconds, served } = JSON.parse(event.data);
       if (words.state !== "submitted") return renew();
       if (position === null) element.textContent = "";
+      else if (!served) element.textContent = words.unserved;
       else if (seconds === null) element.textContent = fill(words.place, { position });
       else element.textContent = fill(words.placeAbout, { position, span: span(seconds) });
     });

@@ -98,17 +98,19 @@ def test_a_catalogue_gives_tracks_courses_and_assignments_with_their_defaults(fo
     assert (first.due_days, first.due_time, first.points) == (7, time(23, 59), 5.0)
     assert first.attempts == AttemptPolicy(limit=None, cooldown=timedelta(0), counting="latest")
     assert (first.feedback, first.hardware, first.time_limit) == ("manual", "cpu", timedelta(minutes=2))
+    assert first.image is None
     assert first.path == folder.course_folder / "source" / "first"
 
 
 def test_every_key_can_be_set(folder):
-    folder.course["hardware"] = "gpu-slice"
+    folder.course |= {"hardware": "gpu-slice", "image": "site/torch-course:2026"}
     folder.course["assignments"][0] |= {
         "due_days": 0,
         "due_time": "9:05",
         "attempts": {"limit": 5, "cooldown": "1h30m", "counting": "best"},
         "feedback": "at-once",
         "hardware": "gpu-full",
+        "image": "site/vision",
         "time_limit": "90s",
     }
     folder.write()
@@ -116,6 +118,7 @@ def test_every_key_can_be_set(folder):
     assert (first.due_days, first.due_time, first.feedback) == (0, time(9, 5), "at-once")
     assert first.attempts == AttemptPolicy(limit=5, cooldown=timedelta(hours=1, minutes=30), counting="best")
     assert (first.hardware, first.time_limit) == ("gpu-full", timedelta(seconds=90))
+    assert (first.image, second.image) == ("site/vision", "site/torch-course:2026")
     assert second.hardware == "gpu-slice"
 
 
@@ -350,6 +353,14 @@ FAULTS: dict[str, tuple[Callable[[Folder], Any], str, str, str | None, str, str]
         "rename it",
     ),
     "hardware not a name": (spoil_course(hardware="GPU 1"), COURSE, "hardware", "'GPU 1'", "lower-case", "rename it"),
+    "image not an image": (
+        spoil_course(image="--pull"),
+        COURSE,
+        "image",
+        "'--pull'",
+        "container image",
+        "docker images",
+    ),
     "course twice": (
         spoil_track(courses=["python", "python"]),
         TRACK,

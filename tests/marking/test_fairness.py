@@ -190,11 +190,11 @@ def test_an_attempt_learns_its_place_and_an_estimate_from_what_was_measured(queu
     now = NOON + timedelta(seconds=10)
     with queue.campus.database.read() as session:
         attempt = session.get_one(Marking, mine).attempt_id
-        assert place_of_attempt(session, attempt, now) == Place(6, None)  # no worker, no estimate
-    presence.announce(queue.campus.database, "w", 2, "namespaces", now)
+        assert place_of_attempt(session, attempt, now) == Place(6, None, served=False)
+    presence.announce(queue.campus.database, "w", 2, "namespaces", {"cpu": 2}, now)
     with queue.campus.database.read() as session:
-        assert place_of_attempt(session, attempt, now) == Place(6, 7)
-        assert place_of_attempt(session, attempt, now + timedelta(minutes=1)) == Place(6, None)
+        assert place_of_attempt(session, attempt, now) == Place(6, 7, served=True)
+        assert place_of_attempt(session, attempt, now + timedelta(minutes=1)) == Place(6, None, served=False)
     with queue.campus.database.write() as session:
         session.execute(update(Marking).where(Marking.id == mine).values(state=MarkingState.RUNNING))
     with queue.campus.database.read() as session:
@@ -226,12 +226,12 @@ def test_an_estimate_is_rounded_up_as_people_say_it(seconds: float, said: int) -
 
 def test_a_worker_that_was_killed_is_counted_no_longer_than_half_a_minute(database_url: str, tmp_path: Path) -> None:
     with opened(tmp_path, database_url) as campus, closing(Database(database_url)) as database:
-        presence.announce(database, "a", 2, "namespaces", NOON)
-        presence.announce(database, "b", 3, "namespaces", NOON)
-        presence.announce(database, "a", 4, "namespaces", NOON + timedelta(seconds=20))
+        presence.announce(database, "a", 2, "namespaces", {"cpu": 2}, NOON)
+        presence.announce(database, "b", 3, "namespaces", {"cpu": 3, "h100": 1}, NOON)
+        presence.announce(database, "a", 4, "namespaces", {"cpu": 4}, NOON + timedelta(seconds=20))
         with campus.database.read() as session:
-            assert presence.capacity(session, NOON + timedelta(seconds=21)) == 7
-            assert presence.capacity(session, NOON + timedelta(seconds=40)) == 4
+            assert presence.capacity(session, NOON + timedelta(seconds=21)) == {"cpu": 7, "h100": 1}
+            assert presence.capacity(session, NOON + timedelta(seconds=40)) == {"cpu": 4}
         presence.leave(database, "a")
         with campus.database.read() as session:
             assert presence.alive(session, NOON + timedelta(seconds=40)) == []

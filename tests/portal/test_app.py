@@ -22,6 +22,8 @@ from portal.settings import SettingsError
         ({"session_secret": "short"}, "BITGOEUL_SESSION_SECRET"),
         ({"portal_token": ""}, "BITGOEUL_PORTAL_TOKEN"),
         ({"production": True}, "BITGOEUL_PUBLIC_URL"),
+        ({"worker_image": "grader", "worker_devices": ("h100",)}, "BITGOEUL_WORKER_DEVICES: 'h100' must be KIND=ID"),
+        ({"worker_devices": ("h100=GPU-1",)}, "set BITGOEUL_WORKER_IMAGE too"),
     ],
 )
 def test_a_setting_that_is_missing_or_dangerous_keeps_the_portal_from_starting(

@@ -53,9 +53,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             failed = session.scalars(select(Marking).where(Marking.state == MarkingState.FAILED)).one()
             failed.finished_at, failed.tries = datetime.now(UTC), 3
             failed.log = "Traceback (most recent call last):\n  ...\nOSError: the disk <b>broke</b>"
-        presence.announce(here.database, "one", 2, "fork", datetime.now(UTC))
-        presence.announce(here.database, "two", 4, "fork", datetime.now(UTC))
-        presence.announce(here.database, "gone", 8, "fork", datetime.now(UTC) - timedelta(minutes=5))
+        presence.announce(here.database, "one", 2, "fork", {"cpu": 2, "h100": 1}, datetime.now(UTC))
+        presence.announce(here.database, "two", 4, "fork", {"cpu": 4}, datetime.now(UTC))
+        presence.announce(here.database, "gone", 8, "fork", {"cpu": 8}, datetime.now(UTC) - timedelta(minutes=5))
         yield site
 
 
@@ -92,7 +92,8 @@ def test_prometheus_reads_queue_states_workers_and_times(site: Site) -> None:
     assert values(text, "bitgoeul_markings") == {("queued",): 2, ("running",): 0, ("done",): 4, ("failed",): 1}
     assert values(text, "bitgoeul_queue_depth") == {("0",): 1, ("10",): 1}
     assert values(text, "bitgoeul_workers") == {(): 2}
-    assert values(text, "bitgoeul_worker_slots") == {(): 6}
+    assert values(text, "bitgoeul_lane_depth") == {("cpu",): 2, ("h100",): 0}
+    assert values(text, "bitgoeul_worker_slots") == {("cpu",): 6, ("h100",): 1}
     assert values(text, "bitgoeul_markings_finished_total") == {("mark", "clean"): 4, ("mark", "failed"): 1}
     assert values(text, "bitgoeul_queue_seconds_count") == {("mark",): 4}
     assert values(text, "bitgoeul_queue_seconds_sum")[("mark",)] == pytest.approx(8)

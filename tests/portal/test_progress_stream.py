@@ -69,7 +69,9 @@ def test_a_student_hears_of_queue_phases_and_mark_and_then_it_ends(site: Site) -
     with site.client(WHO) as client, client.stream("GET", path_of(attempt)) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         told = events(stream.iter_lines())
-        assert next(told)[:2] == ("queued", {"position": 1, "estimate_seconds": None})
+        assert next(told)[:2] == ("queued", {"position": 1, "estimate_seconds": None, "served": False})
+        page = client.get(f"/learn/{COURSE}/first-steps", headers={"Accept-Language": "ko"}).text
+        assert "안전하게 보관했습니다. 지금은 이 과제를 채점할 채점기가 꺼져 있으며" in page
         change(site, attempt, state=MarkingState.RUNNING)
         assert next(told)[:2] == ("running", {"phase": None})
         change(site, attempt, phase="running")
@@ -102,14 +104,14 @@ def test_the_place_and_the_estimate_move_with_the_queue(site: Site) -> None:
         change(site, done, started_at=now - timedelta(seconds=10), finished_at=now - timedelta(seconds=6))
     first = hand_in(site.campus, COURSE, "first-steps", "jiho.jung", state=MarkingState.QUEUED)
     mine = hand_in(site.campus, COURSE, "first-steps", WHO, state=MarkingState.QUEUED)
-    presence.announce(site.campus.database, "w", 1, "fork", now + timedelta(seconds=20))
+    presence.announce(site.campus.database, "w", 1, "fork", {"cpu": 1}, now + timedelta(seconds=20))
     with site.client(WHO) as client, client.stream("GET", path_of(mine)) as stream:
         told = events(stream.iter_lines())
-        assert next(told)[:2] == ("queued", {"position": 2, "estimate_seconds": 8})
+        assert next(told)[:2] == ("queued", {"position": 2, "estimate_seconds": 8, "served": True})
         change(site, first, state=MarkingState.RUNNING)
-        assert next(told)[:2] == ("queued", {"position": 1, "estimate_seconds": 6})
+        assert next(told)[:2] == ("queued", {"position": 1, "estimate_seconds": 6, "served": True})
         change(site, first, state=MarkingState.DONE)
-        assert next(told)[:2] == ("queued", {"position": 1, "estimate_seconds": 4})
+        assert next(told)[:2] == ("queued", {"position": 1, "estimate_seconds": 4, "served": True})
         page = client.get(f"/learn/{COURSE}/first-steps", headers={"Accept-Language": "ko"}).text
     assert "채점 대기 1번째, 약 4초 뒤에 끝납니다." in page
 

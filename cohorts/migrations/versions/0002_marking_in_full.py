@@ -49,8 +49,10 @@ def drop_policies() -> None:
 
 
 def add_phases() -> None:
-    """When a marking entered each of its phases, whose queue it stands in, and which workers there are."""
+    """When a marking entered each of its phases, where in the queue it stands, and which workers there are."""
     op.add_column("marking", sa.Column("offering_id", sa.String(length=128), server_default="", nullable=False))
+    op.add_column("assignment", sa.Column("image", sa.String(length=255), nullable=True))
+    op.add_column("marking", sa.Column("needs", sa.String(length=64), server_default="cpu", nullable=False))
     op.add_column("marking", sa.Column("phase", sa.String(length=16), nullable=True))
     op.add_column("marking", sa.Column("phases", sa.JSON(), nullable=True))
     op.execute(
@@ -58,7 +60,7 @@ def add_phases() -> None:
         " on assignment.id = attempt.assignment_id where attempt.id = marking.attempt_id)"
     )
     op.drop_index("ix_marking_state_priority", table_name="marking")
-    op.create_index("ix_marking_queue", "marking", ["state", "priority", "offering_id", "id"])
+    op.create_index("ix_marking_queue", "marking", ["state", "needs", "priority", "offering_id", "id"])
     op.create_index("ix_marking_served", "marking", ["offering_id", "started_at"])
     op.create_index("ix_marking_finished_at", "marking", ["finished_at"])
     op.create_table(
@@ -66,6 +68,7 @@ def add_phases() -> None:
         sa.Column("name", sa.String(length=255), nullable=False),
         sa.Column("slots", sa.Integer(), nullable=False),
         sa.Column("sandbox", sa.String(length=32), nullable=False),
+        sa.Column("serves", sa.JSON(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_worker")),
@@ -81,7 +84,10 @@ def drop_phases() -> None:
     with op.batch_alter_table("marking", schema=None) as batch_op:
         batch_op.drop_column("phases")
         batch_op.drop_column("phase")
+        batch_op.drop_column("needs")
         batch_op.drop_column("offering_id")
+    with op.batch_alter_table("assignment") as batch_op:
+        batch_op.drop_column("image")
     op.create_index("ix_marking_state_priority", "marking", ["state", "priority", "id"])
 
 

@@ -1,0 +1,67 @@
+"""Where this campus's notebooks run, as its settings say: for the worker, and for instructors' acts in the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from cohorts.errors import CampusError
+from grader.devices import Devices, WrongDevice, read_devices
+from grader.sandbox.base import SandboxUnavailable
+from grader.sandbox.container_plan import ContainerKind
+from grader.sandbox.detect import best_sandbox
+from grader.sandboxes import Containers, Sandboxes
+from portal.settings import PortalSettings, SettingsError
+
+
+class NoSandbox(CampusError):
+    """This machine, as it is set up, can't run an instructor's code, or not safely."""
+
+    status = 503
+
+
+def build_sandboxes(settings: PortalSettings, name: str) -> Sandboxes:
+    """The sandboxes of the process called `name`. Raises SandboxUnavailable and SettingsError; the caller closes them.
+
+    An engine is not asked before the first job that needs it.
+    """
+    containers = build_containers(settings, name)
+    return Sandboxes(best_sandbox(production=settings.production, hidden=[settings.data]), containers)
+
+
+def build_containers(settings: PortalSettings, name: str) -> Containers | None:
+    """How work is marked in containers here; None where no image is set. Raises SettingsError."""
+    devices = devices_of(settings)
+    if not settings.worker_image:
+        return None
+    from grader.sandbox.container import ContainerSandbox
+
+    box = ContainerSandbox(ContainerKind(settings.worker_image), worker=name)
+    return Containers(box, settings.worker_image, Devices(settings.data / "devices", devices))
+
+
+def devices_of(settings: PortalSettings) -> dict[str, tuple[str, ...]]:
+    """Ids of the devices for marking, by kind. Raises SettingsError."""
+    try:
+        devices = read_devices(settings.worker_devices)
+    except WrongDevice as error:
+        raise SettingsError(f"BITGOEUL_WORKER_DEVICES: {error}.") from None
+    if devices and not settings.worker_image:
+        raise SettingsError(
+            "BITGOEUL_WORKER_DEVICES is set, and devices are for containers: set BITGOEUL_WORKER_IMAGE too, such as "
+            "bitgoeul-grader."
+        )
+    return devices
+
+
+@contextmanager
+def instructors_sandboxes(settings: PortalSettings) -> Iterator[Sandboxes]:
+    """Where instructors' notebooks and configuration run: they are code, and the portal holds every secret.
+
+    Raises NoSandbox, also for what turns out to be missing meanwhile.
+    """
+    try:
+        with closing(build_sandboxes(settings, "portal")) as sandboxes:
+            yield sandboxes
+    except SandboxUnavailable as error:
+        raise NoSandbox(error.message, error.korean) from error
