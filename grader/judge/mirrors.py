@@ -8,7 +8,7 @@ side drops pairs that nothing but this table refers to any more (`sweep`) and te
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import is_
 from typing import Any
 
@@ -16,6 +16,7 @@ from grader.judge.faults import ProtocolFault
 from grader.judge.kinds import Frozen, Mutable, Parts, Registry
 
 MOST = 1_000_000
+MOST_NUMBER = 1 << 62
 _SIMPLE = frozenset({int, str, bytes, bool, type(None), complex})
 
 
@@ -64,6 +65,46 @@ class Mirrors:
         self._next += 2
         return self._enter(Mirror(self._next - 2, obj, kind, self.origin))
 
+    def numbers_of(self, objects: Iterable[Any]) -> list[int] | None:
+        """The numbers of these very objects; None if one of them has no mirror."""
+        find = self._by_object.get
+        numbers: list[int] = []
+        for obj in objects:
+            mirror = find(id(obj))
+            if mirror is None:
+                return None
+            numbers.append(mirror.number)
+        return numbers
+
+    def knows_none_of(self, objects: Sequence[Any]) -> bool:
+        """Whether these are different objects, and none of them has a mirror."""
+        ids = set(map(id, objects))
+        return len(ids) == len(objects) and self._by_object.keys().isdisjoint(ids)
+
+    def add_all(self, objects: Sequence[Any], kind: Mutable, seen: Iterable[Parts]) -> list[Mirror]:
+        """Mirrors for objects of this side that have none yet, with new numbers and their parts."""
+        first, self._next = self._next, self._next + 2 * len(objects)
+        return self._enter_all(range(first, self._next, 2), objects, kind, seen)
+
+    def adopt_all(self, first: int, objects: Sequence[Any], kind: Mutable, seen: Iterable[Parts]) -> None:
+        """Mirrors for new copies of objects that the other side numbered in steps of two."""
+        numbers = range(first, first + 2 * len(objects), 2)
+        if first < 0 or numbers.stop > MOST_NUMBER:
+            raise ProtocolFault("A mutable value came with a number beyond all bounds.")
+        if first % 2 == self._parity or not self.by_number.keys().isdisjoint(numbers):
+            raise ProtocolFault("A mutable value came with a number that is not the sender's to give.")
+        self._enter_all(numbers, objects, kind, seen)
+
+    def _enter_all(self, numbers: range, objects: Sequence[Any], kind: Mutable, seen: Iterable[Parts]) -> list[Mirror]:
+        if len(self.by_number) + len(objects) > MOST:
+            raise ProtocolFault(f"More than {MOST} mutable values are on the link.")
+        entered = [Mirror(number, obj, kind, self.origin) for number, obj in zip(numbers, objects, strict=True)]
+        for mirror, parts in zip(entered, seen, strict=True):
+            mirror.seen = parts
+        self.by_number.update(zip(numbers, entered, strict=True))
+        self._by_object.update(zip(map(id, objects), entered, strict=True))
+        return entered
+
     def adopt(self, number: int, obj: Any, kind: Mutable) -> Mirror:
         """A mirror for the copy of an object that the other side numbered."""
         if number % 2 == self._parity or number in self.by_number:
@@ -88,8 +129,10 @@ class Mirrors:
         """Those that are no longer as both sides know them, with what they hold now."""
         found = []
         for mirror in list(self.by_number.values()):
-            parts = mirror.kind.split(mirror.object)
-            if not self.alike(parts, mirror.seen):
+            parts, seen = mirror.kind.split(mirror.object), mirror.seen
+            if len(parts) == len(seen) and all(map(is_, parts, seen)):
+                continue  # by far the most
+            if not self.alike(parts, seen):
                 found.append((mirror, parts))
         return found
 

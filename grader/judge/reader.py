@@ -9,6 +9,7 @@ from typing import Any
 from grader.judge.faults import ProtocolFault
 from grader.judge.kinds import Frozen, Kind, Mutable, Parts, Registry
 from grader.judge.mirrors import Mirror, Mirrors
+from grader.judge.rows import TAGS, read_row
 from grader.judge.wire import DEPTH, INT_BYTES, MOST_TEXTS, SHORT, Foreign
 
 _Q, _D, _U, _C = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I"), struct.Struct("<dd")
@@ -53,6 +54,8 @@ class Reader:
         left = self.count()
         data, texts = self.data, self._texts
         end = len(data) - 1
+        if left and self.place < end and data[self.place] in TAGS:
+            return self._alike(left)
         made: list[Any] = []
         while left:
             left -= 1
@@ -72,6 +75,15 @@ class Reader:
                 texts[data[place : self.place]] = value
             made.append(value)
         return tuple(made)
+
+    def _alike(self, count: int) -> Parts:
+        """A row of `count` values of one kind (see `rows`)."""
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise ProtocolFault(f"A value is nested more than {DEPTH} levels deep.")
+        made = read_row(self, self.byte(), count)
+        self._depth -= 1
+        return made
 
     def fill(self, mirror: Mirror, parts: Parts) -> None:
         """Give a value new parts, in place."""

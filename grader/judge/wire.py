@@ -7,6 +7,7 @@
     M <number> <code> ..  a mutable value, sent for the first time
     m <number>            a mutable value that both sides have
     O <number> <class> .. an instance of a class that both sides have, by its state
+    # % & =               rows of values that are alike (see `rows`)
     others                objects that stay where they are: the peer's (see `Foreign`)
 
 Whatever is no well-formed value is a ProtocolFault.

@@ -9,6 +9,7 @@ from typing import Any
 from grader.judge.faults import TooMuch
 from grader.judge.kinds import Frozen, Kind, Mutable, Parts, Registry
 from grader.judge.mirrors import Mirror, Mirrors
+from grader.judge.rows import MANY, write_row
 from grader.judge.wire import BYTES, DEPTH, INT_BYTES, MOST_TEXTS, SHORT, Foreign
 
 _Q, _D, _U, _C = struct.Struct("<q"), struct.Struct("<d"), struct.Struct("<I"), struct.Struct("<dd")
@@ -80,6 +81,8 @@ class Writer:
     def parts(self, parts: Parts) -> None:
         """Write a row of values with its length."""
         self.count(len(parts))
+        if len(parts) >= MANY and write_row(self, parts):
+            return
         out, texts = self.out, self._texts
         for part in parts:
             kind = type(part)

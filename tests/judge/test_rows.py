@@ -1,0 +1,158 @@
+"""Rows of like values cross the link as the same values one by one would: same types, same identities, same faults."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import OrderedDict
+
+import pytest
+from link_ends import Ends
+
+from grader.judge import rows
+from grader.judge.faults import ProtocolFault
+
+EIGHT = range(8)
+
+
+def records(*names, count=10):
+    return [{name: f"{name}{number}" if number % 2 else number for name in names} for number in range(count)]
+
+
+ONE = {"a": 1}
+ROWS = {
+    "bytes": [*EIGHT, -128, 127],
+    "short integers": [*EIGHT, -(2**15), 2**15 - 1],
+    "integers": [*EIGHT, 2**31 - 1, -(2**31)],
+    "long integers": [*EIGHT, 2**63 - 1, -(2**63)],
+    "huge integers": [*EIGHT, 2**63],
+    "integers and truth values": [*EIGHT, True, False],
+    "floats": [0.0, -0.0, 1.5, math.inf, -math.inf, 5e-324, 1.0, 2.0],
+    "floats and integers": [0.5, *EIGHT],
+    "a tuple of integers": tuple(EIGHT),
+    "a set of integers": set(EIGHT),
+    "records": records("a", "b", "다"),
+    "records of everything simple": [{"a": v} for v in (None, True, 1, 2**70, 1.5, "x", b"y", -1, "")],
+    "a tuple of records": tuple(records("a")),
+    "records with a value that is not simple": [*records("a"), {"a": [1]}],
+    "records with other keys": [*records("a"), {"b": 1}],
+    "records with the keys in another order": [*records("a", "b"), {"b": 1, "a": 2}],
+    "records with a key that is no text": [*records("a"), {1: 1}],
+    "dicts without keys": [{} for _ in EIGHT],
+    "a record twice": [ONE, *records("a"), ONE],
+    "records and a list": [*records("a"), []],
+    "records and an ordered dict": [*records("a"), OrderedDict(a=1)],
+    "lists": [[number] for number in EIGHT],
+    "a list twice": [ONE, [1], [1], ONE, 2, 3, 4, 5, 6],
+    "tables in a dict": {"a": records("a"), "b": records("a")},
+    "a table as a column": [{"a": 1, "b": records("a")} for _ in EIGHT],
+}
+
+
+def same(one, two):
+    """Equal, with equal types all the way down."""
+    if type(one) is not type(two):
+        return False
+    if type(one) in (list, tuple):
+        return len(one) == len(two) and all(map(same, one, two))
+    if type(one) in (dict, OrderedDict):
+        return list(one) == list(two) and all(map(same, one.values(), two.values()))
+    return one == two and str(one) == str(two)
+
+
+@pytest.mark.parametrize("value", ROWS.values(), ids=ROWS)
+def test_a_row_comes_over_as_it_is_and_a_second_time_as_the_same_objects(value):
+    ends = Ends()
+    there = ends.carry(value)
+    assert same(there, value)
+    again = ends.carry([value] if type(value) is list else value)
+    assert same(again[0] if type(value) is list else again, value)
+    if type(value) is list:
+        assert again[0] is there
+    numbers = {number: mirror.seen for number, mirror in ends.here.by_number.items()}
+    assert numbers.keys() == ends.there.by_number.keys()
+    assert not ends.here.changed()
+    assert not ends.there.changed()
+
+
+@pytest.mark.parametrize("value", ROWS.values(), ids=ROWS)
+def test_what_crosses_is_no_other_than_without_rows(value, monkeypatch):
+    together, one_by_one = Ends(), Ends()
+    found = together.carry(value)
+    monkeypatch.setattr("grader.judge.writer.MANY", 1 << 60)
+    assert same(found, one_by_one.carry(value))
+    assert list(together.there.by_number) == list(one_by_one.there.by_number)
+    for number, mirror in together.there.by_number.items():
+        assert same(mirror.object, one_by_one.there.by_number[number].object)
+
+
+def test_records_that_were_sent_are_named_by_number():
+    ends = Ends()
+    table = records("name", count=1000)
+    first, second = ends.write(table), ends.write(list(reversed(table)))
+    assert len(second) < 8 * 1000 + 64
+    there = ends.read(first)
+    turned = ends.read(second)
+    assert [id(record) for record in turned] == [id(record) for record in reversed(there)]
+
+
+def test_a_change_of_one_record_is_seen():
+    ends = Ends()
+    table = records("name", count=100)
+    there = ends.carry(table)
+    there[42]["name"] = "other"
+    ((mirror, parts),) = ends.there.changed()
+    assert (mirror.object, parts) == (there[42], ("name", "other"))
+    assert ends.here.by_number[mirror.number].object is table[42]
+
+
+def number(value):
+    return struct.pack("<q", value)
+
+
+LIST = b"M" + number(2) + b"l \x08"
+LIES = {
+    "integers of no width": LIST + b"#x" + b"\x00" * 8,
+    "fewer integers than announced": LIST + b"#q" + b"\x00" * 63,
+    "fewer floats than announced": LIST + b"%" + b"\x00" * 63,
+    "references to what was never sent": LIST + b"&" + number(7) * 8,
+    "records numbered as ours": LIST + b"=" + number(1) + b"\x01s\x01a" + b"\x08#b" + b"\x00" * 8,
+    "records numbered below zero": LIST + b"=" + number(-16) + b"\x01s\x01a" + b"\x08#b" + b"\x00" * 8,
+    "records numbered beyond all bounds": LIST + b"=" + number(2**63 - 2) + b"\x01s\x01a" + b"\x08#b" + b"\x00" * 8,
+    "a record with the list's own number": LIST + b"=" + number(0) + b"\x01s\x01a" + b"\x08#b" + b"\x00" * 8,
+    "records without keys": LIST + b"=" + number(4) + b"\x00" + b"\x00" * 16,
+    "records with a key twice": LIST + b"=" + number(4) + b"\x02s\x01as\x01a" + (b"\x08#b" + b"\x00" * 8) * 2,
+    "records with a key that is no text": LIST + b"=" + number(4) + b"\x01j\x01" + b"\x08#b" + b"\x00" * 8,
+    "records with values missing": LIST + b"=" + number(4) + b"\x01s\x01a" + b"\x07#b" + b"\x00" * 8,
+    "more records than may be": (
+        b"M"
+        + number(2)
+        + b"l \xff"
+        + struct.pack("<I", 1_000_001)
+        + b"="
+        + number(4)
+        + b"\x01s\x01a"
+        + b"\x00" * (1 << 21)
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+def test_a_row_that_lies_is_a_fault(lie):
+    with pytest.raises(ProtocolFault):
+        Ends().read(lie)
+
+
+def test_rows_within_rows_end_at_the_depth_that_is_allowed():
+    column = b"\x08#b" + b"\x00" * 8
+    data = LIST
+    for level in range(200):
+        data += b"=" + number(1000 + 16 * level) + b"\x01s\x01a" + b"\x08"
+    with pytest.raises(ProtocolFault, match="nested"):
+        Ends().read(data + column[1:] + b"\x00" * 64)
+
+
+def test_a_tag_of_a_row_is_none_of_a_value():
+    for tag in rows.TAGS:
+        with pytest.raises(ProtocolFault):
+            Ends().read(bytes((tag,)) + b"\x00" * 16)
