@@ -17,11 +17,13 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import ipykernel
 
 from grader.sandbox.shell_descriptors import NAMES, Descriptors
+from grader.sandbox.shell_imports import code_of_imports
 from grader.sandbox.shell_kernel import build_kernel
 from grader.sandbox.shell_names import build_main, carry_over
 from grader.sandbox.shell_record import Recorder, add_timeout
@@ -52,6 +54,7 @@ class Shell:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.copy_context()
         self._last_count = 0
+        self._only_imports = False  # every cell so far: nothing can have changed the machinery yet
         self._running = False
         os.environ.setdefault("MPLBACKEND", BACKEND)
         os.register_at_fork(before=self._printed.rest, after_in_parent=self._watch_on)
@@ -86,6 +89,7 @@ class Shell:
         self._recorder.clear()
         self._context = contextvars.copy_context()
         self._last_count = 0
+        self._only_imports = True
 
     def after_fork(self) -> None:
         """Make this process the kernel: its streams and descriptors 0, 1, 2, its event loop, its environment.
@@ -124,6 +128,9 @@ class Shell:
         The record: "cell", "outputs" (nbformat 4), "execution_count", "timing" and "updates", the outputs of earlier
         cells whose displays it changed. An interrupt (SIGINT) becomes the cell's error.
         """
+        if self._only_imports and (code := code_of_imports(source)) is not None:
+            return self._import(index, source, code, count)
+        self._only_imports = False
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
@@ -145,6 +152,20 @@ class Shell:
             self._running = False
         self._printed.flush(*NAMES)
         self._receive("status", {"execution_state": "idle"}, request["header"]["msg_id"])
+        return self._recorder.end(count)
+
+    def _import(self, index: int, source: str, code: CodeType, count: int) -> dict[str, Any]:
+        """What `run` does, for a cell that only names modules and comes before all others."""
+        self._leave_gap(count)
+        parent = f"imports-{index}"
+        self._recorder.begin(index, parent)
+        self._receive("status", {"execution_state": "busy"}, parent)
+        self._receive("execute_input", {}, parent)
+        exec(code, self.shell.user_global_ns, self.shell.user_ns)
+        self.shell.history_manager.store_inputs(count, source, source)
+        self.shell.execution_count = count + 1
+        self._receive("execute_reply", {"status": "ok"}, parent)
+        self._receive("status", {"execution_state": "idle"}, parent)
         return self._recorder.end(count)
 
     def write(self, name: str, text: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShellABC
 from IPython.core.profiledir import ProfileDir
 from IPython.external.pickleshare import PickleShareDB
@@ -23,8 +24,10 @@ from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
 from tornado.ioloop import IOLoop
 from traitlets import Any as AnyTrait
-from traitlets import Type, observe
+from traitlets import Instance, Type, observe
 from traitlets.config import Config
+
+from grader.sandbox.shell_transforms import OwnTransforms
 
 Receive = Callable[[str, dict[str, Any], str], None]
 KEY = b"in one process"
@@ -68,6 +71,7 @@ class OwnSession(Session):  # type: ignore[misc]
 class OwnShell(ZMQInteractiveShell):  # type: ignore[misc]
     """The kernel's shell, in a process that has another HOME in every job and stays until its last cell."""
 
+    input_transformer_manager = Instance(OwnTransforms, ())
     _own_db: Any = None
 
     @property
@@ -117,7 +121,12 @@ class OwnKernel(IPythonKernel):  # type: ignore[misc]
         return _WakingLoop(IOLoop.current())
 
 
-for _own, _known in ((OwnSession, Session), (OwnShell, ZMQInteractiveShell), (OwnKernel, IPythonKernel)):
+for _own, _known in (
+    (OwnSession, Session),
+    (OwnShell, ZMQInteractiveShell),
+    (OwnKernel, IPythonKernel),
+    (OwnTransforms, TransformerManager),
+):
     _own.__name__, _own.__qualname__, _own.__module__ = _known.__name__, _known.__qualname__, _known.__module__
 
 

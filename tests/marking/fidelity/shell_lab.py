@@ -57,6 +57,25 @@ def interrupt(shell: Any, source: str) -> Any:
     return {"records": [record, shell.run(1, "'still here'", count=2)], "seconds": time.monotonic() - began}
 
 
+IMPORTS = "import json, os.path as p\nfrom collections import Counter"
+LOOK = (
+    "(In[1:], _i, _ii, _i1, [n for n in dir() if n in ('json', 'p', 'Counter', 'os')], p.sep, json.loads('1'),"
+    " Counter.__name__, get_ipython().execution_count, list(Out))"
+)
+
+
+@scene
+def imports_leave_what_a_cell_leaves(shell: Any) -> Any:
+    """A cell of imports that goes the short way, and one that may not: it comes after another cell."""
+    return {"records": run(shell, IMPORTS, LOOK), "keys": sorted(vars(shell.shell.user_module))}
+
+
+@scene
+def imports_after_another_cell(shell: Any) -> Any:
+    shell._only_imports = False
+    return {"records": run(shell, IMPORTS, LOOK), "keys": sorted(vars(shell.shell.user_module))}
+
+
 @scene
 def write_comes_in_order(shell: Any) -> Any:
     shell.namespace["carry"] = shell.write
