@@ -9,6 +9,7 @@ from bench.report import table, write
 
 NAMES = {
     "throughput": "submissions a minute, stored to feedback ready, against nbgrader's own ways",
+    "phases": "where the time of a submission goes, phase by phase",
     "burst": "seconds until 200 submissions within 10 seconds all have feedback",
     "soak": "what a worker holds before and after 10,000 jobs",
     "marking": "submissions marked a minute, against `nbgrader autograde` on the same course folder",

@@ -105,8 +105,8 @@ def placed_attempt(offering_dir: Path, assignment: str, username: str) -> int | 
 
 
 def write_notebook(nb: object, path: Path) -> None:
-    """Write a notebook of nbformat 4 with its texts in one piece: nbformat's own writer copies all of it first."""
-    path.write_text(json.dumps(nb, ensure_ascii=False, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """Write a notebook of nbformat 4 with its texts in one piece, on one line: nbformat's writer takes longer."""
+    path.write_text(json.dumps(nb, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _ensure_parents(target: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from courses.model import Text
@@ -52,6 +53,11 @@ def show(nb: Any, hidden: Mapping[str, Hidden], released: Mapping[str, str]) -> 
 
 def telling_lines(hidden: Iterable[Hidden], released: Iterable[str]) -> frozenset[str]:
     """Hidden lines, squashed, that no student was given anyway."""
+    return _telling(tuple(hidden), tuple(released))
+
+
+@lru_cache(maxsize=256)
+def _telling(hidden: tuple[Hidden, ...], released: tuple[str, ...]) -> frozenset[str]:
     given = {_squash(line) for source in released for line in source.split("\n")}
     return frozenset(_squash(line) for regions in hidden for line in regions.lines) - given
 

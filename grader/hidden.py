@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import textwrap
 from dataclasses import dataclass
+from functools import lru_cache
 
 from courses.model import Text
 
@@ -45,27 +46,11 @@ class Hidden:
 
     def shown(self) -> str:
         """The cell's source with each hidden region replaced by one line that says how many checks it holds."""
-        return self._replaced("# ")
+        return _replaced(self, "# ")
 
     def runnable(self) -> str:
         """The same lines as `shown`, as code that runs also where a block held nothing but a hidden region."""
-        return self._replaced("pass  # ")
-
-    def _replaced(self, lead: str) -> str:
-        rows = self.source.split("\n")
-        out: list[str] = []
-        number = 1
-        while number <= len(rows):
-            if number not in self.numbers:
-                out.append(rows[number - 1])
-                number += 1
-                continue
-            region: list[str] = []
-            while number <= len(rows) and number in self.numbers:
-                region.append(rows[number - 1])
-                number += 1
-            out.append(_replacement(region, lead))
-        return "\n".join(out)
+        return _replaced(self, "pass  # ")
 
     def literal_message(self, line: int) -> str | None:
         """The message of the assertion around `line`, when it is written out as plain text in the source."""
@@ -101,6 +86,24 @@ def hidden_sentence(checks: int) -> Text:
     """What stands in a hidden region's place."""
     plural = "check" if checks == 1 else "checks"
     return Text(ko=f"숨은 검사 {checks}개", en=f"{checks} hidden {plural}")
+
+
+@lru_cache(maxsize=1024)
+def _replaced(hidden: Hidden, lead: str) -> str:
+    rows = hidden.source.split("\n")
+    out: list[str] = []
+    number = 1
+    while number <= len(rows):
+        if number not in hidden.numbers:
+            out.append(rows[number - 1])
+            number += 1
+            continue
+        region: list[str] = []
+        while number <= len(rows) and number in hidden.numbers:
+            region.append(rows[number - 1])
+            number += 1
+        out.append(_replacement(region, lead))
+    return "\n".join(out)
 
 
 def _replacement(region: list[str], lead: str) -> str:

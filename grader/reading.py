@@ -34,7 +34,9 @@ def read_notebook(data: bytes) -> Any:
             f"The notebook is larger than {MOST_BYTES // 2**20} MiB. Clear its outputs and hand it in again.",
             f"노트북이 {MOST_BYTES // 2**20} MiB보다 큽니다. 출력을 지우고 다시 제출하세요.",
         )
-    raw = _without_surrogates(_json_of(data))
+    raw = _json_of(data)
+    if b"\\ud" in data or b"\\uD" in data:
+        raw = _without_surrogates(raw)
     version = raw.get("nbformat")
     if type(version) is not int or not 2 <= version <= 4:
         raise Unreadable(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from courses.model import Text
@@ -57,7 +58,11 @@ def grade_id(cell: Any) -> str | None:
 
 def released_source(cell: SourceCell) -> str:
     """The cell as the student got it: without hidden tests and mark schemes."""
-    text = cell.source
+    return _released(cell.source)
+
+
+@lru_cache(maxsize=4096)
+def _released(text: str) -> str:
     for begin, end in (("BEGIN HIDDEN TESTS", "END HIDDEN TESTS"), MARK_SCHEME):
         text = "\n".join(find_hidden(text, begin, end).visible.values())
     return text
