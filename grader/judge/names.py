@@ -25,6 +25,7 @@ class JudgeNames(dict[str, Any]):
         self._fetch = fetch
         self._context: Mapping[str, Any] = {}
         self._active = False
+        self._builtins: set[str] = set()
         self._deleted: set[str] = set()
         self._carried: dict[str, Any] = {}
         self.fetched: dict[str, Any] = {}
@@ -37,6 +38,7 @@ class JudgeNames(dict[str, Any]):
         for name in context.get("student", ()):
             dict.pop(self, name, None)
         self._carried = {name: dict.get(self, name, MISSING) for name in context.get("carried", ())}
+        self._builtins = vars(builtins).keys() - context.get("builtins", ()) - context.get("imports", {}).keys()
         self._active = True
 
     def end(self) -> None:
@@ -45,6 +47,8 @@ class JudgeNames(dict[str, Any]):
         self.fetched.clear()
 
     def __missing__(self, name: str) -> Any:
+        if name in self._builtins:  # asked for in every loop
+            raise KeyError(name)
         if name in self.fetched:
             return self.fetched[name]
         if not self._active or name in self._deleted or (name.startswith("__") and name.endswith("__")):
