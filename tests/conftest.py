@@ -27,7 +27,8 @@ TIERS = {
     ),
     "docker": (
         engine_answers,
-        "needs a container engine: apt-get install docker.io, start dockerd, set DOCKER_HOST, run images/grader/build",
+        "needs a container engine: start Docker and run images/grader/build, or, as root: apt-get install docker.io "
+        "debootstrap && .ci/engine make test ARGS=tests/docker",
     ),
 }
 

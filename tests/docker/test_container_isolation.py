@@ -59,11 +59,12 @@ TRIED = {
         "[]",
     ),
     "no-host-mounts": (
-        "virtual = {'overlay', 'proc', 'tmpfs', 'devpts', 'sysfs', 'mqueue', 'cgroup', 'cgroup2'}\nfound = []\n"
+        "virtual = {'overlay', 'proc', 'tmpfs', 'devpts', 'sysfs', 'mqueue', 'cgroup', 'cgroup2'}\n"
+        "engines = {'/etc/hostname', '/etc/hosts', '/etc/resolv.conf'}  # nearly empty\nfound = []\n"
         "for line in open('/proc/self/mountinfo'):\n"
         "    place, kind = line.split()[4], line.split(' - ')[1].split()[0]\n"
-        "    if kind not in virtual:\n        found.append(place)\nprint(sorted(found))",
-        "['/etc/hostname', '/etc/hosts', '/etc/resolv.conf']",  # the engine's own, nearly empty
+        "    if kind not in virtual and place not in engines:\n        found.append(place)\nprint(found)",
+        "[]",
     ),
     "only-its-own-processes": (
         "import os\nprint(len([n for n in os.listdir('/proc') if n.isdigit()]) <= 3)",
