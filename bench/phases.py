@@ -43,13 +43,7 @@ def measure() -> list[Result]:
         tempfile.TemporaryDirectory(prefix="bitgoeul-bench-") as name,
         opened(Path(name) / "campus", SUBMISSIONS) as queue,
     ):
-        queue.start_workers()
-        for number in range(WARM_UP):
-            queue.submit(number, marker=1)
-        queue.wait_for_feedback(WARM_UP)
-        queue.pause()
-        for number in range(SUBMISSIONS):
-            queue.submit(number, marker=2)
+        queue.hold_back(SUBMISSIONS, WARM_UP)
         (worker,) = queue.workers
         before = look(worker.pid)
         queue.go_on()

@@ -107,6 +107,16 @@ class Queue:
                 subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ}, start_new_session=True)
             )
 
+    def hold_back(self, count: int, warm_up: int) -> None:
+        """Start a worker, let it mark `warm_up` submissions, and stop it while `count` more come to wait."""
+        self.start_workers()
+        for number in range(warm_up):
+            self.submit(number, marker=1)
+        self.wait_for_feedback(warm_up)
+        self.pause()
+        for number in range(count):
+            self.submit(number, marker=2)
+
     def pause(self) -> None:
         for worker in self.workers:
             worker.send_signal(signal.SIGSTOP)

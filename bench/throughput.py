@@ -46,13 +46,7 @@ def measure() -> list[Result]:
 
 def per_minute(folder: Path) -> float:
     with opened(folder, SUBMISSIONS) as queue:
-        queue.start_workers()
-        for number in range(WARM_UP):
-            queue.submit(number, marker=1)
-        queue.wait_for_feedback(WARM_UP)
-        queue.pause()
-        for number in range(SUBMISSIONS):
-            queue.submit(number, marker=2)
+        queue.hold_back(SUBMISSIONS, WARM_UP)
         began = time.perf_counter()
         queue.go_on()
         queue.wait_for_feedback(WARM_UP + SUBMISSIONS)

@@ -6,14 +6,13 @@ and tighter: see docs/explanation/sandbox.md. Notebooks of other languages than 
 
 from __future__ import annotations
 
-import json
 import platform
 import sys
 import time
 from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 from grader.sandbox import private_root
@@ -23,36 +22,34 @@ from grader.sandbox.base import (
     Ending,
     Interpreters,
     Layer,
-    Limits,
     Opening,
     SandboxJob,
     SandboxResult,
-    SandboxUnavailable,
     Side,
     SideEnded,
 )
 from grader.sandbox.cgroups import MemoryGroups, find_memory_groups
-from grader.sandbox.execution import LOOKOUT, build_environment, reason_for
-from grader.sandbox.layers import layers_of, memory_layer, missing_layers
+from grader.sandbox.execution import build_environment, reason_for
+from grader.sandbox.layers import memory_layer
 from grader.sandbox.namespaces import OUTER_ID, NamespaceSandbox, root_spec
 from grader.sandbox.opening import open_fork
 from grader.sandbox.parents import MOST_PARENTS, Parents
+from grader.sandbox.probing import Probed, look_from_both_sides
 from grader.sandbox.warm_imports import find_warm_imports
 
 SKIP_TAG = "skip-execution"
 
 
-class ForkSandbox:
+class ForkSandbox(Probed):
     """Runs jobs in forks of warm interpreters. `hidden` are folders that stay invisible even below a mounted one."""
 
     name = "fork"
     isolates = True
 
     def __init__(self, hidden: Iterable[Path] = (), *, most_parents: int = MOST_PARENTS) -> None:
+        super().__init__()
         self.hidden = tuple(hidden)
         self.parents = Parents(partial(build_parent_spec, self.hidden), most_parents)
-        self._lock = Lock()
-        self._layers: list[Layer] | None = None
 
     def open(self, opening: Opening, cancel: Event | None = None) -> Interpreters:
         """Start a job's interpreters. Raises SandboxUnavailable, Cancelled, and SideEnded from the preamble."""
@@ -64,22 +61,6 @@ class ForkSandbox:
         if not is_python(job.notebook):
             return NamespaceSandbox(self.hidden).run(job, cancel)
         return run_all(self.open, job, cancel)
-
-    def layers(self) -> list[Layer]:
-        """Look around from both sides of a trial job, once; every layer with whether it holds."""
-        with self._lock:
-            if self._layers is None:
-                self._layers = self._try_layers()
-            return self._layers
-
-    def require(self) -> ForkSandbox:
-        """This sandbox, if all its layers hold here or are stood in for; else SandboxUnavailable says which do not."""
-        missing = missing_layers(self.layers())
-        if missing:
-            raise SandboxUnavailable(
-                " ".join(layer.reason.en for layer in missing), " ".join(layer.reason.ko for layer in missing)
-            )
-        return self
 
     def afresh(self) -> ForkSandbox:
         """One with warm interpreters of its own. The caller closes it."""
@@ -95,20 +76,11 @@ class ForkSandbox:
         return find_memory_groups()
 
     def _try_layers(self) -> list[Layer]:
-        cell = CellCode(0, LOOKOUT.read_text(encoding="utf-8"))
-        found: list[Layer] = []
-        try:
-            with self.open(Opening(limits=Limits(wall=30, scratch=1 << 24), judged=True)) as job:
-                for side in (Side.WORK, Side.JUDGE):
-                    run = job.run(side, cell)
-                    text = "".join(output.get("text", "") for output in run.outputs if output.get("name") == "stdout")
-                    seen = json.loads(text) if text.startswith("{") else None
-                    found = _weaker(found, layers_of(seen, ("The probe said nothing.", "점검 결과가 없습니다.")))
-        except SandboxUnavailable as error:
-            return layers_of(None, (error.message, error.korean))
-        except SideEnded as error:
-            return layers_of(None, (str(error), f"점검이 중단되었습니다: {error}"))
-        return [*found, memory_layer(self.memory_groups if isinstance(self.memory_groups, str) else None)]
+        def memory() -> Layer:
+            groups = self.memory_groups
+            return memory_layer(groups if isinstance(groups, str) else None)
+
+        return look_from_both_sides(self.open, memory)
 
 
 def build_parent_spec(hidden: tuple[Path, ...]) -> dict[str, Any]:
@@ -181,9 +153,3 @@ def build_language_info() -> dict[str, Any]:
 def _skipped(cell: Mapping[str, Any]) -> bool:
     tags = cell.get("metadata", {}).get("tags")
     return isinstance(tags, list) and SKIP_TAG in tags
-
-
-def _weaker(one: list[Layer], other: list[Layer]) -> list[Layer]:
-    """A layer holds if it holds on both sides."""
-    first = {layer.name: layer for layer in one}
-    return [layer if not layer.holds else first.get(layer.name, layer) for layer in other]

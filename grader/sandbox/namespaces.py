@@ -13,7 +13,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from threading import Event, Lock
+from threading import Event
 from typing import Any
 
 from grader.sandbox import private_root
@@ -28,7 +28,8 @@ from grader.sandbox.base import (
 )
 from grader.sandbox.execution import LOOKOUT, RUNNER, build_environment, build_limits, execute, set_up_failed
 from grader.sandbox.launch import Tree, run_tree
-from grader.sandbox.layers import layers_of, missing_layers
+from grader.sandbox.layers import layers_of
+from grader.sandbox.probing import Probed
 from grader.sandbox.warm_files import fill_home
 
 INNER_ID = 1000
@@ -46,16 +47,15 @@ RUNNER_INSIDE = "/.runner.py"
 LOOKOUT_INSIDE = "/.lookout.py"
 
 
-class NamespaceSandbox:
+class NamespaceSandbox(Probed):
     """Runs jobs in fresh namespaces. `hidden` are folders that stay invisible even below a mounted one."""
 
     name = "namespaces"
     isolates = True
 
     def __init__(self, hidden: Iterable[Path] = ()) -> None:
+        super().__init__()
         self.hidden = tuple(hidden)
-        self._lock = Lock()
-        self._layers: list[Layer] | None = None
 
     def run(self, job: SandboxJob, cancel: Event | None = None) -> SandboxResult:
         """Run `job` in namespaces of its own."""
@@ -81,22 +81,6 @@ class NamespaceSandbox:
 
     def close(self) -> None:
         """Nothing is kept between jobs."""
-
-    def layers(self) -> list[Layer]:
-        """Look around from inside a trial job, once; every layer with whether it holds."""
-        with self._lock:
-            if self._layers is None:
-                self._layers = self._try_layers()
-            return self._layers
-
-    def require(self) -> NamespaceSandbox:
-        """This sandbox, if all its layers hold here; else SandboxUnavailable says which do not."""
-        missing = missing_layers(self.layers())
-        if missing:
-            raise SandboxUnavailable(
-                " ".join(layer.reason.en for layer in missing), " ".join(layer.reason.ko for layer in missing)
-            )
-        return self
 
     def _try_layers(self) -> list[Layer]:
         job = SandboxJob(notebook={"cells": []}, limits=Limits(wall=20, scratch=1 << 24))

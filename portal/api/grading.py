@@ -5,17 +5,13 @@ Every answer is the caller's own or their offering's; `portal.rules` has turned 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from cohorts.access import offerings_of, require_member, require_staff
-from cohorts.errors import CampusError
 from cohorts.grading_server import ensure_grading_server
 from cohorts.models import Offering, Role
 from grader import job_progress
@@ -24,6 +20,7 @@ from grader.by_hand import settled
 from grader.extensions import grant_extension
 from grader.feedback import release_feedback
 from portal.api import grading_shapes as shapes
+from portal.api.progress_events import EVENTS, tell_progress
 from portal.api.standing_shapes import StandingShape
 from portal.campus import release_assignment
 from portal.context import Campus, campus
@@ -40,12 +37,6 @@ router = APIRouter(prefix="/api", tags=["grading"])
 
 Here = Annotated[Campus, Depends(campus)]
 User = Annotated[Identity, Depends(current_user)]
-LOOK_EVERY = 1.0
-SAY_SOMETHING_EVERY = 15
-STREAM_LOOKS = 300  # then the browser connects anew, and is asked anew who it is
-EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "progress events"}
-}
 
 
 @router.get("/me")
@@ -140,28 +131,7 @@ async def progress(request: Request, here: Here, user: User, offering_id: str, a
             row = find_assignment(session, offering_id, assignment)
             return shapes.ProgressShape.of(job_progress.progress(session, row.id)).model_dump_json()
 
-    first = await run_in_threadpool(look)
-
-    async def events() -> AsyncIterator[str]:
-        said = ""
-        found = first
-        for number in range(STREAM_LOOKS):
-            if here.closing.is_set():
-                return
-            if found != said:
-                said = found
-                yield f"event: progress\ndata: {found}\n\n"
-            elif number % SAY_SOMETHING_EVERY == 0:
-                yield ": still here\n\n"
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                found = await run_in_threadpool(look)
-            except CampusError:  # the caller has left the staff, or the assignment has gone
-                return
-
-    return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    return await tell_progress(here, look)
 
 
 @router.post("/offerings/{offering_id}/assignments/{assignment}/extensions", status_code=201)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from cohorts.access import require_staff
-from cohorts.errors import CampusError
 from grader.assignments import find_assignment
 from portal import regrades
-from portal.api.grading import EVENTS, LOOK_EVERY, SAY_SOMETHING_EVERY, STREAM_LOOKS
+from portal.api.progress_events import EVENTS, tell_progress
 from portal.api.regrade_shapes import RegradeApplied, RegradePreview, RegradeProgress, RegradeShape
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
@@ -59,28 +55,7 @@ async def progress(here: Here, user: User, offering_id: str, assignment: str, re
             found = regrades.look(session, user, offering_id, assignment, regrade_id)
             return RegradeProgress.of(found.progress).model_dump_json()
 
-    first = await run_in_threadpool(ask)
-
-    async def events() -> AsyncIterator[str]:
-        said = ""
-        found = first
-        for number in range(STREAM_LOOKS):
-            if here.closing.is_set():
-                return
-            if found != said:
-                said = found
-                yield f"event: progress\ndata: {found}\n\n"
-            elif number % SAY_SOMETHING_EVERY == 0:
-                yield ": still here\n\n"
-            await asyncio.sleep(LOOK_EVERY)
-            try:
-                found = await run_in_threadpool(ask)
-            except CampusError:  # the caller has left the staff
-                return
-
-    return StreamingResponse(
-        events(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    return await tell_progress(here, ask)
 
 
 @router.post("/{regrade_id}/apply")

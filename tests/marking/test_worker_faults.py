@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -135,6 +136,7 @@ def test_a_worker_killed_at_any_moment_is_replaced_and_everything_happens_once(
     if pid == 0:
         try:
             arm()
+            tempfile.tempdir = str(campus.root)  # what it leaves behind goes with the test
             worker_for(campus, remembering, name="doomed").run(once=True)
         finally:
             os._exit(1)
