@@ -249,6 +249,7 @@ def _execute(spec: dict[str, Any], payload: int) -> None:
         os.dup2(payload, PAYLOAD)
     os.closerange(PAYLOAD + 1, 4096)
     limit_process(spec["limits"])
+    lower_limit(resource.RLIMIT_NOFILE, spec["limits"]["open_files"])
     lower_limit(resource.RLIMIT_NPROC, spec["limits"]["processes"])
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
@@ -256,9 +257,8 @@ def _execute(spec: dict[str, Any], payload: int) -> None:
 
 
 def limit_process(limits: dict[str, int]) -> None:
-    """Limit this process and those it starts; how many it may start is a limit of its own."""
+    """Limit this process and those it starts; how many it may start, and open, are limits of their own."""
     lower_limit(resource.RLIMIT_AS, limits["address_space"])
-    lower_limit(resource.RLIMIT_NOFILE, limits["open_files"])
     lower_limit(resource.RLIMIT_FSIZE, limits["file_size"])
     lower_limit(resource.RLIMIT_CPU, limits["cpu"])
     lower_limit(resource.RLIMIT_CORE, 0)

@@ -142,8 +142,13 @@ def _enter(job: Job, *, closed: bool, shares: int = 1) -> None:
     """Get ready to run cells; `closed`: as a side, with every right given up for good.
 
     The judge side has `shares` for two: the kernel counts a user namespace's processes to the one above it too.
+
+    Open files are limited only here, once the last descriptor was passed: the kernel counts descriptors on their way by
+    user, for all jobs together, and refuses to pass more than the sender may open. Students' code may open less than
+    what sets up a job, so it can't fill the count for the others.
     """
     if closed:
+        lower_limit(resource.RLIMIT_NOFILE, job.request["limits"]["open_files"])
         lower_limit(resource.RLIMIT_NPROC, job.request["limits"]["processes"] * shares)
     if closed and job.filter is not None:
         job_root.seal_proc()

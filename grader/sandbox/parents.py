@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import select
 import socket
 import subprocess
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 START = "import sys; sys.path.insert(0, sys.argv[1]); from grader.sandbox.warm_parent import main; main()"
 START_ALLOWANCE = 180.0  # seconds that imports may take on a busy machine
 MOST_PARENTS = 3
+MOST_OPEN = 1 << 16
 REQUEST_SIZE = 1 << 16
 
 
@@ -45,6 +47,7 @@ class WarmParent:
         self.imports = tuple(imports)
         self._lock = Lock()
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        raise_open_files()
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-B", "-c", START, str(PACKAGE_ROOT)],
@@ -113,6 +116,17 @@ class WarmParent:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def raise_open_files() -> None:
+    """Let this process, and the warm parents, open more than a job's code may.
+
+    So that code can't keep others from passing descriptors: see `inside`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN if hard == resource.RLIM_INFINITY else min(MOST_OPEN, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Parents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -246,6 +247,22 @@ def test_the_disk_and_descriptors_are_capped(fork: ForkSandbox) -> None:
         )
         assert one.work("print(len(held) > 500)") == "True\n"
         assert one.judge("open('/tmp/own', 'w').write('room')\nprint('room')") == "room\n"
+
+
+def test_descriptors_on_their_way_keep_no_other_job_from_starting(fork: ForkSandbox) -> None:
+    """The kernel counts them by user, and all jobs have the same."""
+    with job(fork) as one:
+        sent = one.work(
+            "import os, socket\nnull, pairs, sent = os.open(os.devnull, os.O_RDWR), [], 0\n"
+            "try:\n    while sent < 100_000:\n        pairs.append(socket.socketpair())\n"
+            "        for _ in range(5):\n            socket.send_fds(pairs[-1][0], [b'.'], [null] * 200)\n"
+            "            sent += 200\nexcept OSError as error:\n    print(sent, error.errno)"
+        )
+        count, number = map(int, sent.split())
+        assert 1000 < count < 2000
+        assert number == errno.ETOOMANYREFS
+        with job(fork, judged=True) as other:
+            assert other.judge("print(6 * 7)") == "42\n"
 
 
 def test_what_was_started_does_not_outlive_the_job(fork: ForkSandbox) -> None:
