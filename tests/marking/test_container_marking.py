@@ -110,7 +110,8 @@ def test_an_author_checks_an_assignment_in_an_image_with_the_same_outcome(releas
         command = [sys.executable, "-m", "portal.cli", "check", str(released_course / "source" / "ps1"), *options]
         done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=300)
         report = json.loads(done.stdout)
-        return done.returncode, report["verdict"], report["cells"]
+        cells = [{name: value for name, value in cell.items() if name != "seconds"} for cell in report["cells"]]
+        return done.returncode, report["verdict"], cells
 
     forked = check()
     assert check("--image", IMAGE) == forked
