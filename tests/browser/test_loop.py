@@ -90,7 +90,7 @@ def release(page: Page, take: Take) -> None:
     page.get_by_role("link", name=re.compile(TITLE)).first.click()
     take(page, "instructor-before-release")
     page.get_by_role("button", name="배포", exact=True).click()
-    expect(page.get_by_text(re.compile("버전 1|1번째|v1|배포했습니다")).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile("버전 1|1번째|v1|배포했습니다")).first).to_be_visible(timeout=180_000)
     take(page, "instructor-released")
 
 

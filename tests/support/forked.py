@@ -13,7 +13,7 @@ from grader.sandbox.fork import ForkSandbox
 from grader.sandbox.launch import children_of
 
 MIB = 1024 * 1024
-QUICK = Limits(wall=20, cell=5, grace=1, scratch=32 * MIB)
+QUICK = Limits(wall=60, cell=20, grace=1, scratch=32 * MIB)  # ample: other tests run beside
 
 
 class Forked:
