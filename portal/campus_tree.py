@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 #: what children may inherit from the shell that starts the campus, besides BITGOEUL_*
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
-INHERITED_PREFIXES = (PREFIX, "OPENBLAS_")
+ENGINE = "DOCKER_"  # where the container engine is; for those that run notebooks in containers
+INHERITED_PREFIXES = (PREFIX, "OPENBLAS_", ENGINE)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def build_programs(environment: Mapping[str, str], folder: Path, addresses: Addr
     node = shutil.which("node", path=environment["PATH"])
     if node is None or not PROXY.exists():
         raise SettingsError("The proxy is not installed. Run scripts/setup run (make run does it) and start again.")
-    hub_environment = dict(environment)
+    hub_environment = {name: value for name, value in environment.items() if not name.startswith(ENGINE)}
     quiet = {name: value for name, value in environment.items() if name != "CONFIGPROXY_AUTH_TOKEN"}
     proxy = Program(
         name="proxy",

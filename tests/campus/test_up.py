@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from portal.campus_tree import build_environment, choose_addresses, prepare_data
+from portal.campus_tree import build_environment, build_programs, choose_addresses, prepare_data
 from portal.demo import demo_password
 from portal.secrets_file import ensure_secrets
 from portal.settings import PortalSettings, SettingsError
@@ -69,6 +69,15 @@ def test_the_shells_own_variables_do_not_reach_the_campus(tmp_path: Path) -> Non
     assert "AWS_SECRET_ACCESS_KEY" not in environment
     assert environment["BITGOEUL_LOCALE"] == "en"
     assert PortalSettings.from_environment(environment).data == tmp_path
+
+
+def test_only_the_programs_that_run_notebooks_learn_where_the_container_engine_is(tmp_path: Path) -> None:
+    addresses = choose_addresses("127.0.0.1", 0)
+    environ = {"PATH": os.environ["PATH"], "DOCKER_HOST": "tcp://gpu-1:2376", "BITGOEUL_WORKER_IMAGE": "grader"}
+    programs = build_programs(build_environment(environ, tmp_path, addresses), tmp_path, addresses, workers=2)
+    told = {program.name for program in programs if "DOCKER_HOST" in program.environment}
+    assert told == {"portal", "grader-1", "grader-2"}
+    assert {program.name for program in programs if "BITGOEUL_WORKER_IMAGE" in program.environment} >= told
 
 
 def test_no_secret_is_shown_when_settings_are_printed(tmp_path: Path) -> None:
