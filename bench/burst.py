@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bench.people import Campus, Person, bundle, free_port, headers_for, wait_for
+from bench.queue import feedback_shown
 from bench.report import Result
 from cohorts.database import Database
 from grader.models import Attempt, Feedback
@@ -125,12 +126,8 @@ def with_feedback(instructor: Person) -> int:
 def wait_for_feedback(campus: Campus, attempts: int, deadline: float) -> None:
     """Until so many attempts have feedback that their students may see; asked of the database, to take little time."""
     with closing(open_database(campus)) as database:
-        found = 0
-        while found < attempts and time.perf_counter() < deadline:
+        while feedback_shown(database) < attempts and time.perf_counter() < deadline:
             time.sleep(0.1)
-            with database.read() as session:
-                query = select(func.count(Feedback.attempt_id.distinct())).where(Feedback.released_at.is_not(None))
-                found = session.scalar(query) or 0
 
 
 def waits_for_feedback(campus: Campus) -> list[float]:

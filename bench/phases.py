@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from bench.queue import Queue, opened
 from bench.report import Result
+from bench.soak import descendants
 from grader.models import Marking
 from grader.phases import Phase
 
@@ -85,7 +86,7 @@ def look(worker: int) -> Spent:
     """What the kernel counts for the worker and the interpreters below it, so far."""
     own = fields(worker)
     forking = user = system = faults = 0
-    for pid in below(worker):
+    for pid in descendants(worker)[1:]:
         told = fields(pid)
         forking += told[11] + told[12]
         user, system, faults = user + told[13], system + told[14], faults + told[8]
@@ -106,12 +107,3 @@ def fields(pid: int) -> list[int]:
     """The numbers of /proc/PID/stat that follow its state; 11 to 14 are times, 8 the faults of ended children."""
     text = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return [int(word) if word.lstrip("-").isdigit() else 0 for word in text]
-
-
-def below(pid: int) -> list[int]:
-    """The processes below `pid`."""
-    found: list[int] = []
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        for child in (thread / "children").read_text().split():
-            found += [int(child), *below(int(child))]
-    return found

@@ -139,9 +139,7 @@ class Queue:
 
     def feedback(self) -> int:
         """How many attempts have feedback that their student may see."""
-        with self.database.read() as session:
-            found = select(func.count(Feedback.attempt_id.distinct())).where(Feedback.released_at.is_not(None))
-            return session.scalar(found) or 0
+        return feedback_shown(self.database)
 
     def wait_for_feedback(self, count: int, every: float = 0.05) -> None:
         """Until `count` attempts have feedback; raises RuntimeError where marking failed or takes too long."""
@@ -168,6 +166,13 @@ class Queue:
     def assignment(self) -> Assignment:
         with self.database.read() as session:
             return session.scalars(select(Assignment)).one()
+
+
+def feedback_shown(database: Database) -> int:
+    """How many attempts have feedback that their student may see."""
+    with database.read() as session:
+        found = select(func.count(Feedback.attempt_id.distinct())).where(Feedback.released_at.is_not(None))
+        return session.scalar(found) or 0
 
 
 @contextmanager

@@ -25,7 +25,7 @@ FORGET_AFTER = timedelta(days=1)
 
 
 class WorkerSeen(Base):
-    """A worker that runs, or ran until `seen_at`: how many jobs it takes at once, in which sandbox.
+    """A worker that runs, or ran until `seen_at`, and the sandbox it forks jobs in.
 
     `serves` are the lanes it takes jobs from (`grader.needs`), with how many of each at once.
     """
@@ -33,23 +33,21 @@ class WorkerSeen(Base):
     __tablename__ = "worker"
 
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    slots: Mapped[int]
     sandbox: Mapped[str] = mapped_column(String(32))
     serves: Mapped[dict[str, int]] = mapped_column(JSON)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-def announce(database: Database, name: str, slots: int, sandbox: str, serves: dict[str, int], now: datetime) -> None:
-    """The worker `name` runs now and takes `slots` jobs at once, from the lanes that it serves."""
+def announce(database: Database, name: str, sandbox: str, serves: dict[str, int], now: datetime) -> None:
+    """The worker `name` runs now, and serves these lanes with so many jobs at once."""
     with database.write() as session:
         row = session.get(WorkerSeen, name)
         if row is None:
             session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGET_AFTER))
-            row = WorkerSeen(name=name, slots=slots, sandbox=sandbox, serves=serves, started_at=now, seen_at=now)
-            session.add(row)
+            session.add(WorkerSeen(name=name, sandbox=sandbox, serves=serves, started_at=now, seen_at=now))
         else:
-            row.slots, row.sandbox, row.serves, row.seen_at = slots, sandbox, serves, now
+            row.sandbox, row.serves, row.seen_at = sandbox, serves, now
 
 
 def leave(database: Database, name: str) -> None:
@@ -62,7 +60,6 @@ def leave(database: Database, name: str) -> None:
 def announced(
     database: Database,
     name: str,
-    slots: int,
     sandbox: str,
     serves: dict[str, int],
     clock: Callable[[], datetime],
@@ -73,7 +70,7 @@ def announced(
     def say() -> None:
         while True:
             try:
-                announce(database, name, slots, sandbox, serves, clock())
+                announce(database, name, sandbox, serves, clock())
             except Exception:
                 log.exception("the database can't be told that this worker runs")
             if over.wait(SAY_EVERY):

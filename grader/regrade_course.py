@@ -60,9 +60,7 @@ def keep_course(
 ) -> KeptCourse:
     """Have nbgrader read the source as it is now, in `sandbox`, and mark its reference in `place`.
 
-    Raises Invalid when nbgrader refuses the source.
-
-    `known` may know the evidence of a source by its SHA-256 already.
+    Raises Invalid when nbgrader refuses the source. `known` may know the evidence of a source by its SHA-256 already.
     """
     source = offering / "source" / assignment
     if not source.is_dir():

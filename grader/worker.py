@@ -92,8 +92,8 @@ class Worker:
         if once:
             return self._drain()
         warming = warmed_up(self.database, self.offerings, self.sandboxes.forked, self.stop)
-        places, serves = self.places.number, self.sandboxes.serves(self.places.number)
-        seen = presence.announced(self.database, self.name, places, self.sandboxes.forked.name, serves, self.clock)
+        serves = self.sandboxes.serves(self.places.number)
+        seen = presence.announced(self.database, self.name, self.sandboxes.forked.name, serves, self.clock)
         with warming, seen, Doorbell(self.database, Bell.WORK) as bell, self._threads() as pool:
             return self._serve(bell, pool)
 

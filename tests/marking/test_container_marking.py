@@ -15,11 +15,10 @@ import pytest
 from engines import IMAGE, left_on
 from marking_campus import OFFERING, MarkingCampus
 from small_course import RIGHT, WRONG, answered, cell_of
-from sqlalchemy import select
 from workers import worker_for
 
 from grader.devices import Devices
-from grader.models import Assignment, MarkingState
+from grader.models import MarkingState
 from grader.releases import check_assignment
 from grader.sandbox.base import Sandbox
 from grader.sandbox.container import ContainerKind, ContainerSandbox
@@ -37,12 +36,6 @@ def boxes(tmp_path: Path, remembering: Sandbox) -> Iterator[Sandboxes]:
     container.close()
 
 
-def ask_for(campus: MarkingCampus, hardware: str, image: str | None) -> None:
-    with campus.database.write() as session:
-        assignment = session.scalars(select(Assignment)).one()
-        assignment.hardware, assignment.image = hardware, image
-
-
 def tells_its_prefix(released: dict[str, Any], answers: dict[str, str]) -> dict[str, Any]:
     nb = answered(released, answers)
     cell_of(nb, "ratio")["source"] += "\nimport sys\nprint('prefix', sys.prefix)"
@@ -53,7 +46,7 @@ def test_work_that_names_an_image_is_marked_in_it_beside_work_that_is_forked(
     campus: MarkingCampus, released: dict[str, Any], boxes: Sandboxes
 ) -> None:
     forked = campus.submit(tells_its_prefix(released, RIGHT))
-    ask_for(campus, "cpu", IMAGE)
+    campus.run_on("cpu", IMAGE)
     right = campus.submit(tells_its_prefix(released, RIGHT), "lee")
     wrong = campus.submit(tells_its_prefix(released, WRONG), "lee")
     assert worker_for(campus, boxes, places=2).run(once=True) == 3
@@ -76,7 +69,7 @@ def test_work_that_names_an_image_is_marked_in_it_beside_work_that_is_forked(
 def test_what_no_container_can_be_made_for_is_set_aside_with_what_to_do(
     campus: MarkingCampus, released: dict[str, Any], boxes: Sandboxes, hardware: str, image: str | None, told: str
 ) -> None:
-    ask_for(campus, hardware, image)
+    campus.run_on(hardware, image)
     campus.submit(answered(released, RIGHT))
     assert worker_for(campus, boxes).run(once=True) == 3
     (marking,) = campus.markings()
@@ -98,7 +91,7 @@ def test_an_assignment_is_checked_where_it_will_be_marked(campus: MarkingCampus,
         )
 
     forked = check()
-    ask_for(campus, "cpu", IMAGE)
+    campus.run_on("cpu", IMAGE)
     in_container = check()
     assert (in_container.verdict, in_container.report["points"]) == (forked.verdict, forked.report["points"])
     assert in_container.id != forked.id

@@ -191,7 +191,7 @@ def test_an_attempt_learns_its_place_and_an_estimate_from_what_was_measured(queu
     with queue.campus.database.read() as session:
         attempt = session.get_one(Marking, mine).attempt_id
         assert place_of_attempt(session, attempt, now) == Place(6, None, served=False)
-    presence.announce(queue.campus.database, "w", 2, "namespaces", {"cpu": 2}, now)
+    presence.announce(queue.campus.database, "w", "namespaces", {"cpu": 2}, now)
     with queue.campus.database.read() as session:
         assert place_of_attempt(session, attempt, now) == Place(6, 7, served=True)
         assert place_of_attempt(session, attempt, now + timedelta(minutes=1)) == Place(6, None, served=False)
@@ -226,9 +226,9 @@ def test_an_estimate_is_rounded_up_as_people_say_it(seconds: float, said: int) -
 
 def test_a_worker_that_was_killed_is_counted_no_longer_than_half_a_minute(database_url: str, tmp_path: Path) -> None:
     with opened(tmp_path, database_url) as campus, closing(Database(database_url)) as database:
-        presence.announce(database, "a", 2, "namespaces", {"cpu": 2}, NOON)
-        presence.announce(database, "b", 3, "namespaces", {"cpu": 3, "h100": 1}, NOON)
-        presence.announce(database, "a", 4, "namespaces", {"cpu": 4}, NOON + timedelta(seconds=20))
+        presence.announce(database, "a", "namespaces", {"cpu": 2}, NOON)
+        presence.announce(database, "b", "namespaces", {"cpu": 3, "h100": 1}, NOON)
+        presence.announce(database, "a", "namespaces", {"cpu": 4}, NOON + timedelta(seconds=20))
         with campus.database.read() as session:
             assert presence.capacity(session, NOON + timedelta(seconds=21)) == {"cpu": 7, "h100": 1}
             assert presence.capacity(session, NOON + timedelta(seconds=40)) == {"cpu": 4}

@@ -20,7 +20,7 @@ from courses.catalogue import load_catalogue
 from grader.assignments import ensure_assignments
 from grader.devices import Devices, WrongDevice, read_devices
 from grader.jobs import enqueue_feedback
-from grader.models import Assignment, Attempt, MarkingState
+from grader.models import Attempt, MarkingState
 from grader.needs import needs_of
 from grader.queueing import claim
 from grader.sandbox.base import Sandbox, SandboxUnavailable
@@ -117,21 +117,14 @@ def test_where_there_is_nothing_to_run_it_in_the_refusal_says_what_to_set(
     assert "BITGOEUL_WORKER_IMAGE" in refusal.value.korean
 
 
-def ask_for(campus: MarkingCampus, hardware: str, image: str | None) -> None:
-    """Let the assignment run there from now on."""
-    with campus.database.write() as session:
-        assignment = session.scalars(select(Assignment)).one()
-        assignment.hardware, assignment.image = hardware, image
-
-
 def test_nobody_waits_behind_a_job_that_needs_more_and_no_worker_takes_what_it_cannot_run(
     database_url: str, tmp_path: Path
 ) -> None:
     with opened(tmp_path, database_url) as campus:
         plain = [campus.attempt(b"x")]
-        ask_for(campus, "cpu", "torch:2026")
+        campus.run_on("cpu", "torch:2026")
         other = campus.attempt(b"x")
-        ask_for(campus, "h100", None)
+        campus.run_on("h100", None)
         gpu = campus.attempt(b"x")
         with campus.database.write() as session:
             enqueue_feedback(session, session.get_one(Attempt, gpu), NOON)
@@ -162,9 +155,9 @@ def test_what_waits_moves_with_its_assignment_to_another_image(campus: MarkingCa
 def test_a_job_whose_engine_does_not_answer_waits_without_losing_a_try(
     campus: MarkingCampus, released: dict[str, Any], boxes: Sandboxes
 ) -> None:
-    ask_for(campus, "h100", None)
+    campus.run_on("h100", None)
     first = campus.submit(answered(released, RIGHT))
-    ask_for(campus, "cpu", None)
+    campus.run_on("cpu", None)
     second = campus.submit(answered(released, RIGHT), "lee")
     assert worker_for(campus, boxes).run(once=True) == 2
     (waits,), (done,) = campus.markings(first), campus.markings(second)
@@ -177,7 +170,7 @@ def test_a_job_whose_engine_does_not_answer_waits_without_losing_a_try(
 def test_a_worker_without_containers_leaves_what_needs_one(
     campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
 ) -> None:
-    ask_for(campus, "cpu", "torch:2026")
+    campus.run_on("cpu", "torch:2026")
     campus.submit(answered(released, RIGHT))
     assert worker_for(campus, remembering).run(once=True) == 0
     assert {marking.state for marking in campus.markings()} == {MarkingState.QUEUED}

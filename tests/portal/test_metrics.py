@@ -53,9 +53,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             failed = session.scalars(select(Marking).where(Marking.state == MarkingState.FAILED)).one()
             failed.finished_at, failed.tries = datetime.now(UTC), 3
             failed.log = "Traceback (most recent call last):\n  ...\nOSError: the disk <b>broke</b>"
-        presence.announce(here.database, "one", 2, "fork", {"cpu": 2, "h100": 1}, datetime.now(UTC))
-        presence.announce(here.database, "two", 4, "fork", {"cpu": 4}, datetime.now(UTC))
-        presence.announce(here.database, "gone", 8, "fork", {"cpu": 8}, datetime.now(UTC) - timedelta(minutes=5))
+        presence.announce(here.database, "one", "fork", {"cpu": 2, "h100": 1}, datetime.now(UTC))
+        presence.announce(here.database, "two", "fork", {"cpu": 4}, datetime.now(UTC))
+        presence.announce(here.database, "gone", "fork", {"cpu": 8}, datetime.now(UTC) - timedelta(minutes=5))
         yield site
 
 

@@ -104,7 +104,7 @@ def test_the_place_and_the_estimate_move_with_the_queue(site: Site) -> None:
         change(site, done, started_at=now - timedelta(seconds=10), finished_at=now - timedelta(seconds=6))
     first = hand_in(site.campus, COURSE, "first-steps", "jiho.jung", state=MarkingState.QUEUED)
     mine = hand_in(site.campus, COURSE, "first-steps", WHO, state=MarkingState.QUEUED)
-    presence.announce(site.campus.database, "w", 1, "fork", {"cpu": 1}, now + timedelta(seconds=20))
+    presence.announce(site.campus.database, "w", "fork", {"cpu": 1}, now + timedelta(seconds=20))
     with site.client(WHO) as client, client.stream("GET", path_of(mine)) as stream:
         told = events(stream.iter_lines())
         assert next(told)[:2] == ("queued", {"position": 2, "estimate_seconds": 8, "served": True})

@@ -66,7 +66,6 @@ def add_phases() -> None:
     op.create_table(
         "worker",
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("slots", sa.Integer(), nullable=False),
         sa.Column("sandbox", sa.String(length=32), nullable=False),
         sa.Column("serves", sa.JSON(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
