@@ -20,6 +20,7 @@ from portal.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+UNFINISHED_ANSWERS = ROOT / "hub_config" / "unfinished_answers.mjs"
 #: what children may inherit from the shell that starts the campus, besides BITGOEUL_*
 INHERITED = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 ENGINE = "DOCKER_"  # where the container engine is; for those that run notebooks in containers
@@ -123,7 +124,7 @@ def build_programs(environment: Mapping[str, str], folder: Path, addresses: Addr
         name="proxy",
         command=(
             node,
-            str(PROXY),
+            *("--import", UNFINISHED_ANSWERS.as_uri(), str(PROXY)),
             *("--ip", addresses.host, "--port", str(addresses.public)),
             *("--api-ip", "127.0.0.1", "--api-port", str(addresses.proxy_api)),
             *("--default-target", f"http://127.0.0.1:{addresses.hub}"),
