@@ -15,6 +15,7 @@ NAMES = {
     "marking": "submissions marked a minute, against `nbgrader autograde` on the same course folder",
     "latency": "seconds from submit to feedback through a running campus, against nbgrader's two commands",
     "regrade": "seconds to mark 1,000 attempts again with other tests, to see what changes, and to apply it",
+    "attacks": "what each attack of tests/attacks wins from stock nbgrader, and from ours",
     "start": "seconds until a campus is open, and a lab is ready",
 }
 
