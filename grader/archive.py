@@ -6,7 +6,7 @@ Owns the limits of what is taken in and the names of the notebooks in a stored a
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,18 @@ from grader.exchange import tarball
 from grader.exchange.archive_rules import LIMITS, MEBIBYTE, ArchiveError, Entry, Limits
 from grader.exchange.tarball import Sink
 
-__all__ = ["LIMITS", "Entry", "Limits", "check", "notebooks", "pack", "pack_into", "too_many_bytes", "unpack"]
+__all__ = [
+    "LIMITS",
+    "Entry",
+    "Limits",
+    "check",
+    "notebooks",
+    "pack",
+    "pack_contents",
+    "pack_into",
+    "too_many_bytes",
+    "unpack",
+]
 
 
 def check(archive: IO[bytes], limits: Limits = LIMITS) -> list[Entry]:
@@ -35,6 +46,14 @@ def pack(folder: Path, *, ignore: Sequence[str] = (), limits: Limits = LIMITS) -
     """The files below `folder` as a gzipped tar, the same bytes for the same files; for small folders."""
     out = io.BytesIO()
     pack_into(folder, out, ignore=ignore, limits=limits)
+    return out.getvalue()
+
+
+def pack_contents(contents: Mapping[str, bytes], *, limits: Limits = LIMITS) -> bytes:
+    """Files by their names, as `pack` would pack them from a folder."""
+    out = io.BytesIO()
+    with _refusals():
+        tarball.pack_contents(contents, out, limits=limits)
     return out.getvalue()
 
 

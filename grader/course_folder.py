@@ -10,7 +10,7 @@ import ctypes
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,8 +92,12 @@ def place_marking(
             if path.is_file():
                 path.chmod(READ_ONLY)
 
-    _replace(offering_dir, "submitted", username, assignment, build_submitted)
-    _replace(offering_dir, "autograded", username, assignment, build_autograded)
+    with _staging(offering_dir, username) as staging:
+        for step, build in (("submitted", build_submitted), ("autograded", build_autograded)):
+            new = staging / step
+            new.mkdir()
+            build(new)
+            _replace(offering_dir / step / username / assignment, new, staging / f"old-{step}")
 
 
 def placed_attempt(offering_dir: Path, assignment: str, username: str) -> int | None:
@@ -119,17 +123,13 @@ def _ensure_parents(target: Path, folder: Path) -> None:
         current.mkdir(exist_ok=True)
 
 
-def _replace(offering_dir: Path, step: str, username: str, assignment: str, build: Callable[[Path], None]) -> None:
-    target = offering_dir / step / username / assignment
+def _replace(target: Path, new: Path, old: Path) -> None:
+    """Put the folder `new` in the place of `target`; what was there goes to the place `old`, or to `new`'s."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _staging(offering_dir, username) as staging:
-        new = staging / "new"
-        new.mkdir()
-        build(new)
-        if target.exists():
-            _exchange(new, target, staging)
-        else:
-            new.rename(target)
+    if target.exists():
+        _exchange(new, target, old)
+    else:
+        new.rename(target)
 
 
 @contextmanager
@@ -144,7 +144,7 @@ def _staging(offering_dir: Path, username: str) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _exchange(new: Path, target: Path, staging: Path) -> None:
+def _exchange(new: Path, target: Path, old: Path) -> None:
     """Swap two folders in one step; where the file system can't, in two."""
     libc = ctypes.CDLL(None, use_errno=True)
     try:
@@ -154,5 +154,5 @@ def _exchange(new: Path, target: Path, staging: Path) -> None:
     names = (ctypes.c_int(AT_FDCWD), os.fsencode(new), ctypes.c_int(AT_FDCWD), os.fsencode(target))
     if rename is not None and rename(*names, ctypes.c_uint(RENAME_EXCHANGE)) == 0:
         return
-    target.rename(staging / "old")
+    target.rename(old)
     new.rename(target)

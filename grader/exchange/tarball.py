@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import fnmatch
 import gzip
+import io
 import os
 import stat
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -79,10 +80,7 @@ def pack(
     Returns the files that were packed, sorted by name.
     """
     entries: list[Entry] = []
-    with (
-        gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0, compresslevel=6) as zipped,
-        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
-    ):
+    with _writing(out) as tar:
         total = 0
         for name in sorted(_files(folder, "", ignore, on_skip)):
             if not any(fnmatch.fnmatch(os.path.basename(name), pattern) for pattern in include):
@@ -93,10 +91,8 @@ def pack(
                 size = os.fstat(file.fileno()).st_size
                 total += size
                 check_amount(name, len(entries) + 1, size, total, limits)
-                info = tarfile.TarInfo(name)
-                info.size, info.mode = size, 0o644
                 try:
-                    tar.addfile(info, file)
+                    tar.addfile(_info(name, size), file)
                 except OSError as problem:
                     raise ArchiveError(
                         f"'{name}' changed while it was being packed ({problem}). Save it and try again.",
@@ -104,6 +100,32 @@ def pack(
                     ) from problem
             entries.append(Entry(name, size, False))
     return entries
+
+
+def pack_contents(contents: Mapping[str, bytes], out: Sink, *, limits: Limits = LIMITS) -> None:
+    """Write files that are not on a disk, by their names, as `pack` would write them."""
+    total = 0
+    with _writing(out) as tar:
+        for number, (name, content) in enumerate(sorted(contents.items()), start=1):
+            check_name(name, limits)
+            total += len(content)
+            check_amount(name, number, len(content), total, limits)
+            tar.addfile(_info(name, len(content)), io.BytesIO(content))
+
+
+@contextmanager
+def _writing(out: Sink) -> Iterator[tarfile.TarFile]:
+    with (
+        gzip.GzipFile(filename="", fileobj=out, mode="wb", mtime=0, compresslevel=6) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        yield tar
+
+
+def _info(name: str, size: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o644
+    return info
 
 
 def _files(folder: Path, above: str, ignore: Sequence[str], on_skip: Callable[[str], None] | None) -> Iterator[str]:

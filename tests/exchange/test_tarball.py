@@ -15,7 +15,7 @@ import pytest
 from exchange_campus import NOTEBOOK, tar_gz
 
 from grader.exchange.archive_rules import ArchiveError, Limits
-from grader.exchange.tarball import check, pack, unpack
+from grader.exchange.tarball import check, pack, pack_contents, unpack
 
 LONG = "아주-긴-이름-" * 12 + ".ipynb"
 TREE = {"ps1.ipynb": NOTEBOOK, "data/표.csv": "가,나\n", "data/deep/er/x.txt": "x" * 1000, LONG: "long", "empty": ""}
@@ -49,6 +49,16 @@ def test_the_same_files_make_the_same_bytes(tree: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     subprocess.run(["cp", "-r", tree, copy], check=True)
     assert packed(tree) == first == packed(copy)
+
+
+def test_files_that_are_on_no_disk_are_packed_as_those_that_are(tree: Path) -> None:
+    out = io.BytesIO()
+    pack_contents({name: content.encode() for name, content in TREE.items()}, out)
+    assert out.getvalue() == packed(tree)
+    with pytest.raises(ArchiveError):
+        pack_contents({"../out": b""}, io.BytesIO())
+    with pytest.raises(ArchiveError):
+        pack_contents({"a": bytes(11)}, io.BytesIO(), limits=Limits(file_bytes=10))
 
 
 def test_what_is_packed_unpacks_to_the_same_files(tree: Path, tmp_path: Path) -> None:
