@@ -6,25 +6,21 @@ return, is `judge_peer`'s.
 
 from __future__ import annotations
 
-import importlib
 import socket
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from grader.judge.given import GivenFiles
 from grader.judge.judge_peer import JudgePeer
-from grader.judge.kinds import LIBRARIES
+from grader.judge.kinds import known_kinds
 from grader.judge.link import Link
 from grader.judge.traces import hide_our_frames
 
 
 def warm_up() -> None:
-    """Import what both sides need for the libraries that are loaded: for the parent of many forks."""
-    import sys
-
-    for library in LIBRARIES:
-        if library in sys.modules:
-            importlib.import_module(LIBRARIES[library])
+    """Load what both sides need for the libraries that are loaded."""
+    known_kinds().meet(sys.modules)
 
 
 class JudgeSide:

@@ -17,7 +17,7 @@ from grader.judge.endings import Endings
 from grader.judge.faults import LinkFault, ProtocolFault
 from grader.judge.gate import Gate, is_plain
 from grader.judge.given import REWRITTEN, GivenFiles
-from grader.judge.kinds import Parts, Registry
+from grader.judge.kinds import Parts, known_kinds
 from grader.judge.link import Link
 from grader.judge.mirrors import Mirror
 from grader.judge.names import JudgeNames
@@ -38,7 +38,7 @@ class JudgePeer(Peer):
     """The judge side's end."""
 
     def __init__(self, link: Link, shell: ShellLike, files: GivenFiles | None) -> None:
-        registry = Registry()
+        registry = known_kinds()
         self.names = JudgeNames(shell.namespace, self._fetch)
         super().__init__(link, Shared(registry, self.names, trusting=False), registry, first=0)
         self._shell = shell

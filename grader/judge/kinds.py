@@ -8,8 +8,10 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import importlib
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 Parts = tuple[Any, ...]
@@ -60,7 +62,7 @@ PREFIXES = {"n": "numpy", "p": "pandas", "T": "torch"}  # first letter of a code
 
 
 class Registry:
-    """Kinds by exact type and by code; a library's are added the first time one is met."""
+    """Kinds by exact type and by code; a library's are added the first time one is met. It only grows."""
 
     def __init__(self) -> None:
         self.by_type: dict[type, Kind] = {}
@@ -88,9 +90,13 @@ class Registry:
             found = self.by_code.get(code)
         return found
 
-    def _load(self, root: str) -> None:
-        import importlib
+    def meet(self, libraries: Container[str]) -> None:
+        """Add now what these of LIBRARIES bring."""
+        for root in LIBRARIES:
+            if root in libraries and root not in self._loaded:
+                self._load(root)
 
+    def _load(self, root: str) -> None:
         self._loaded.add(root)
         module = LIBRARIES[root]
         if module not in self._loaded:
@@ -98,3 +104,9 @@ class Registry:
             for kind_type, kind in importlib.import_module(module).entries():
                 self.by_type[kind_type] = kind
                 self.by_code[kind.code] = kind
+
+
+@cache
+def known_kinds() -> Registry:
+    """The registry of this process. A warm parent makes it, so that no job has to."""
+    return Registry()

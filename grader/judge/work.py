@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from grader.judge.chance import Chance
 from grader.judge.describe import content_of
 from grader.judge.faults import LinkFault, ProtocolFault
-from grader.judge.kinds import Registry
+from grader.judge.kinds import known_kinds
 from grader.judge.link import Link
 from grader.judge.peer import Peer
 from grader.judge.shared import Shared
@@ -53,7 +53,7 @@ class WorkPeer(Peer):
     """The work side's end."""
 
     def __init__(self, link: Link, shell: ShellLike) -> None:
-        registry = Registry()
+        registry = known_kinds()
         super().__init__(link, Shared(registry, shell.namespace, trusting=True), registry, first=1)
         self._shell = shell
         self._watched: dict[str, Any] = {}

@@ -136,9 +136,9 @@ def _close_in(*, links: bool) -> None:
     Without `links` no symbolic link can be made: in a folder shared with the judge side it would be followed there.
     """
     calls.prctl(calls.PR_SET_NO_NEW_PRIVS, 1)
-    seccomp.install_filter(seccomp.build_filter())
+    seccomp.Filter(seccomp.build_filter()).install()
     if not links:
-        seccomp.install_filter(_no_links(platform.machine()))
+        seccomp.Filter(_no_links(platform.machine())).install()
 
 
 def _no_links(machine: str) -> bytes:

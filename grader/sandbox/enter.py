@@ -166,7 +166,7 @@ def _be_init(spec: dict[str, Any], payload: int, lifeline: int) -> None:
             os.close(lifeline)
             os.setsid()
             _become_nobody(spec)
-            seccomp.install_filter(seccomp.build_filter(routes=True))
+            seccomp.Filter(seccomp.build_filter(routes=True)).install()
             os.chdir(private_root.WORK)
             _execute(spec, payload)
         except BaseException as error:

@@ -48,7 +48,7 @@ class Job:
 
     request: dict[str, Any]
     shell: Shell
-    filter: bytes | None
+    filter: seccomp.Filter | None
     main: socket.socket
     work: socket.socket | None
     files: int | None
@@ -64,10 +64,12 @@ class Job:
         return self.work is not None
 
 
-def become_job(request: dict[str, Any], shell: Shell, filter_code: bytes | None, descriptors: list[int]) -> None:
+def become_job(
+    request: dict[str, Any], shell: Shell, system_calls: seccomp.Filter | None, descriptors: list[int]
+) -> None:
     """Run the job in this process, which is a fork of the warm parent. Never returns."""
     try:
-        job = _take_over(request, shell, filter_code, descriptors)
+        job = _take_over(request, shell, system_calls, descriptors)
         with _failures_told(job.main, "job"):
             if job.group is not None:
                 os.write(job.group, b"0")
@@ -80,7 +82,8 @@ def become_job(request: dict[str, Any], shell: Shell, filter_code: bytes | None,
                 _lead_judged(job)
             else:
                 _enter(job, closed=True)
-                Loop(job.main, job.shell).serve()
+                shell.after_fork()
+                Loop(job.main, shell).serve()
     finally:
         os._exit(0)
 
@@ -97,7 +100,9 @@ def _failures_told(channel: socket.socket, who: str) -> Iterator[None]:
             control.send(channel, {"failed": f"{who}: {type(error).__name__}: {error}"})
 
 
-def _take_over(request: dict[str, Any], shell: Shell, filter_code: bytes | None, descriptors: list[int]) -> Job:
+def _take_over(
+    request: dict[str, Any], shell: Shell, system_calls: seccomp.Filter | None, descriptors: list[int]
+) -> Job:
     """Keep the job's own descriptors, far up and closed to programs; let go of everything of the parent's."""
     high = request["limits"]["open_files"] - 16
     kept = [fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, high) for handle in descriptors]
@@ -110,7 +115,7 @@ def _take_over(request: dict[str, Any], shell: Shell, filter_code: bytes | None,
     main = socket.socket(fileno=kept.pop(0))
     work = socket.socket(fileno=kept.pop(0)) if request["judged"] else None
     files, given, group = (kept.pop(0) if request[name] else None for name in ("files", "given", "group"))
-    return Job(request, shell, filter_code, main, work, files, given, group)
+    return Job(request, shell, system_calls, main, work, files, given, group)
 
 
 def _set_up(job: Job) -> None:
@@ -154,11 +159,10 @@ def _enter(job: Job, *, closed: bool, shares: int = 1) -> None:
         job_root.seal_proc()
         calls.drop_bounding_set()
         calls.drop_capabilities()
-        seccomp.install_filter(job.filter)
+        job.filter.install()
         calls.prctl(calls.PR_SET_DUMPABLE, 0)
     elif job.isolated:
         calls.lay_down_capabilities()
-    job.shell.after_fork()
 
 
 def _lead_judged(job: Job) -> None:
@@ -166,6 +170,7 @@ def _lead_judged(job: Job) -> None:
     given = job_root.GIVEN if job.isolated else job.request["folders"]["given"]
     if job.request["preamble"]:
         _enter(job, closed=False)
+        job.shell.after_fork()
         _use_path(given)
         Loop(job.main, job.shell).serve(until="split")
         if job.isolated:
@@ -173,7 +178,7 @@ def _lead_judged(job: Job) -> None:
     else:
         control.receive(job.main)
     link, works_end = socket.socketpair()
-    restore = _keep_randomness(job.request["preamble"])
+    restore = _keep_randomness(job.request["preamble"] and not job.shell.only_imports)
     pid = calls.fork_into(OF_WORK_SIDE) if job.isolated else os.fork()
     if pid == 0:
         link.close()
@@ -190,6 +195,10 @@ def _lead_judged(job: Job) -> None:
     else:
         os.environ.update(HOME=job.request["folders"]["judge"], TMPDIR=job.request["folders"]["judge"])
     _enter(job, closed=True, shares=2)
+    if job.request["preamble"]:
+        job.shell.go_on()
+    else:
+        job.shell.after_fork()
     restore()
     _use_path(given)
     work = WORK if job.isolated else job.request["folders"]["work"]
@@ -214,6 +223,7 @@ def _be_work_side(job: Job, link: socket.socket, given: str, restore: Callable[[
             else:
                 os.setsid()
             _enter(job, closed=True)
+            job.shell.after_fork()
             restore()
             with contextlib.suppress(ValueError):
                 sys.path.remove(given)

@@ -120,6 +120,9 @@ SECCOMP_SET_MODE_FILTER = 1
 SYS_SECCOMP = {"x86_64": 317, "aarch64": 277}
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
 class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
 
@@ -157,16 +160,21 @@ def build_filter(machine: str | None = None, *, routes: bool = False) -> bytes:
     return b"".join([*code, _line(RETURN, ALLOW)])
 
 
-def install_filter(code: bytes) -> None:
-    """Put the filter over this process and its children, for good. Needs no_new_privs."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = _Program(len(code) // 8, ctypes.addressof(buffer))
-    number = SYS_SECCOMP[platform.machine()]
-    mode, flags = ctypes.c_ulong(SECCOMP_SET_MODE_FILTER), ctypes.c_ulong(0)
-    if libc.syscall(ctypes.c_long(number), mode, flags, ctypes.byref(program)) != 0:
-        problem = ctypes.get_errno()
-        raise OSError(problem, f"seccomp: {os.strerror(problem)}")
+class Filter:
+    """A filter that is ready to be put over processes: made once, in the parent of many forks."""
+
+    def __init__(self, code: bytes) -> None:
+        """`code`: BPF instructions, as `build_filter` makes them."""
+        self._code = ctypes.create_string_buffer(code, len(code))
+        self._program = _Program(len(code) // 8, ctypes.addressof(self._code))
+        self._call = ctypes.c_long(SYS_SECCOMP[platform.machine()])
+        self._arguments = (ctypes.c_ulong(SECCOMP_SET_MODE_FILTER), ctypes.c_ulong(0), ctypes.byref(self._program))
+
+    def install(self) -> None:
+        """Put the filter over this process and its children, for good. Needs no_new_privs."""
+        if _libc.syscall(self._call, *self._arguments) != 0:
+            problem = ctypes.get_errno()
+            raise OSError(problem, f"seccomp: {os.strerror(problem)}")
 
 
 def _line(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:

@@ -27,6 +27,7 @@ from grader.sandbox.shell_imports import code_of_imports
 from grader.sandbox.shell_kernel import build_kernel
 from grader.sandbox.shell_names import build_main, carry_over
 from grader.sandbox.shell_record import Recorder, add_timeout
+from grader.sandbox.shell_seeds import Seeds
 from grader.sandbox.shell_streams import OutStream, Printed
 from grader.sandbox.shell_warming import cells_for
 
@@ -54,10 +55,16 @@ class Shell:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.copy_context()
         self._last_count = 0
+        self._seeds = Seeds()
         self._only_imports = False  # every cell so far: nothing can have changed the machinery yet
         self._running = False
         os.environ.setdefault("MPLBACKEND", BACKEND)
         os.register_at_fork(before=self._printed.rest, after_in_parent=self._watch_on)
+
+    @property
+    def only_imports(self) -> bool:
+        """Whether no cell so far did anything but to name modules that were loaded already."""
+        return self._only_imports
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -65,13 +72,21 @@ class Shell:
         names: dict[str, Any] = self.shell.user_ns
         return names
 
-    def warm_up(self) -> None:
-        """Run cells of every kind, so that a fork finds the modules they need imported; then forget them."""
+    def warm_up(self, *more: Callable[[Shell], None]) -> None:
+        """Run cells of every kind, so that a fork finds the modules they need imported; then forget them.
+
+        `more` may run others, and give them another namespace.
+        """
         streams, argv = (sys.stdout, sys.stderr), sys.argv
         self._open()
         try:
             for number, source in enumerate(cells_for(sys.modules)):
                 self.run(number, source, count=number + 1)
+            names, module = self.shell.user_ns, self.shell.user_module
+            for rehearse in more:
+                rehearse(self)
+            self.shell.user_ns, self.shell.user_module = names, module
+            sys.modules["__main__"] = module
         finally:
             (sys.stdout, sys.stderr), sys.argv = streams, argv
             builtins.input, getpass.getpass = self._asked
@@ -90,6 +105,7 @@ class Shell:
         self._context = contextvars.copy_context()
         self._last_count = 0
         self._only_imports = True
+        self._seeds = Seeds()
 
     def after_fork(self) -> None:
         """Make this process the kernel: its streams and descriptors 0, 1, 2, its event loop, its environment.
@@ -102,16 +118,26 @@ class Shell:
         self._descriptors = Descriptors(self._originals)
         self._originals = self._descriptors.originals
         self._drop_loop()
-        tempfile.tempdir = None
         self._open()
         self._printed.renew(self._descriptors)
-        self._forget_folders()
+        self._find_folders()
         if self._last_count == 0:  # where `%cd -` leads back to
             self.shell.history_manager.dir_hist[:] = [Path.cwd()]
             self.shell.starting_dir = os.getcwd()
-        numpy = sys.modules.get("numpy")
-        if numpy is not None:
-            numpy.random.seed()  # `random` does so by itself
+        self._seeds.renew()
+
+    def go_on(self) -> None:
+        """Make this process a kernel again after a fork of it became another: tasks of earlier cells end here, too.
+
+        Call it when working directory and environment are this process's own.
+        """
+        self._drop_loop()
+        self._find_folders()
+
+    def _find_folders(self) -> None:
+        tempfile.tempdir = None
+        for path in (os.getcwd(), os.environ.get("HOME", ""), os.environ.get("TMPDIR", "/tmp")):
+            sys.path_importer_cache.pop(path, None)  # to go through all of it would take long
 
     def use_namespace(self, namespace: dict[str, Any]) -> None:
         """Make `namespace` the globals of all cells; it may be a subclass with `__missing__`.
@@ -196,11 +222,6 @@ class Shell:
         """After a fork: no thread runs while one is made, and none unless a cell runs."""
         if self._running:
             self._printed.watch()
-
-    def _forget_folders(self) -> None:
-        """What importing remembers of folders that are others by now; to go through all of it would take long."""
-        for path in (os.getcwd(), os.environ.get("HOME", ""), os.environ.get("TMPDIR", "/tmp")):
-            sys.path_importer_cache.pop(path, None)
 
     def _drop_loop(self) -> None:
         """Let go of the parent's event loop without touching the selector it shares with us."""

@@ -105,7 +105,7 @@ class Parent:
         self.isolated = spec["mode"] == "namespaces"
         self.channel = channel
         self.jobs: dict[int, int] = {}
-        self.filter = seccomp.build_filter() if self.isolated else None
+        self.filter = seccomp.Filter(seccomp.build_filter()) if self.isolated else None
         os.environ.clear()
         os.environ.update(spec["environment"])
         if home is not None:
@@ -115,8 +115,8 @@ class Parent:
         sys.path[:] = [entry for entry in sys.path if entry not in ("", spec["package_root"])]
         self.missing = [name for name in spec["imports"] if not _import(name)]
         self.shell = Shell()
-        self.shell.warm_up()
         importlib.import_module("grader.judge.judge").warm_up()
+        self.shell.warm_up(importlib.import_module("grader.judge.rehearsal").rehearse)
         os.chdir("/")
         if self.isolated:
             job_root.unmount_scratch()

@@ -185,3 +185,10 @@ def test_warming_up_leaves_nothing_a_notebook_could_see(scenes: Scenes) -> None:
 
 def test_two_forks_draw_different_random_numbers(scenes: Scenes) -> None:
     assert scenes["random_numbers"] != scenes["random_numbers_again"]
+
+
+def test_a_forks_generator_of_numpys_is_fresh_and_whole(scenes: Scenes) -> None:
+    before, _, again, drawn = scenes["numpys_generator"]
+    assert shown(before) == ["('MT19937', True, 624, 0)"]
+    assert shown(again) == ["(np.True_, 1.690526)"]
+    assert shown(drawn) == ["True"]
