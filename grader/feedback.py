@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from grader import archive
@@ -94,9 +94,7 @@ def add_feedback(
 
     It is released at once where the policy says so, and where the student has already seen an earlier one.
     """
-    seen = session.scalar(
-        select(func.count()).where(Feedback.attempt_id == attempt_id, Feedback.released_at.is_not(None))
-    )
+    seen = session.scalar(_SEEN, {"attempt": attempt_id})
     at_once = policy is FeedbackPolicy.AT_ONCE or bool(seen)
     feedback = Feedback(
         attempt_id=attempt_id,
@@ -111,6 +109,9 @@ def add_feedback(
     session.add(feedback)
     session.flush()
     return feedback
+
+
+_SEEN = select(func.count()).where(Feedback.attempt_id == bindparam("attempt"), Feedback.released_at.is_not(None))
 
 
 def release_feedback(session: Session, assignment_id: int, now: datetime, username: str | None = None) -> int:

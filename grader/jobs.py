@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -73,7 +73,7 @@ def heartbeat(database: Database, job: Job, now: datetime, phase: Phase | None =
     """Say that the job is still being worked on, and in which phase it is; False when the claim was lost."""
     values = {"heartbeat_at": now} if phase is None else {"heartbeat_at": now, "phase": phase.value}
     with database.write() as session:
-        done = session.execute(update(Marking).where(_held(job)).values(values))
+        done = session.execute(update(Marking).where(_HELD).values(values), _key(job))
         if phase is not None:
             ring(session, Bell.NEWS)
         return _changed(done) == 1
@@ -81,30 +81,14 @@ def heartbeat(database: Database, job: Job, now: datetime, phase: Phase | None =
 
 def require_held(session: Session, job: Job) -> None:
     """Raises ClaimLost where the claim is no longer this worker's."""
-    if session.scalar(select(Marking.id).where(_held(job))) is None:
+    if session.scalar(_ITS_ID, _key(job)) is None:
         raise ClaimLost(f"marking {job.marking_id} is no longer held")
 
 
 def finish(session: Session, job: Job, ended: Ended, now: datetime) -> None:
     """Mark the job done, in the caller's transaction. Raises ClaimLost when another worker has it: roll back then."""
-    done = session.execute(
-        update(Marking)
-        .where(_held(job))
-        .values(
-            state=MarkingState.DONE,
-            claim=None,
-            finished_at=now,
-            score=ended.score,
-            max_score=ended.max_score,
-            needs_manual=ended.needs_manual,
-            integrity=ended.integrity,
-            tests=ended.tests,
-            findings=ended.findings,
-            log=ended.log[-LOG_KEPT:] if ended.log else None,
-            phase=None,
-            phases=ended.phases,
-        )
-    )
+    stored = vars(ended) | {"log": ended.log[-LOG_KEPT:] if ended.log else None, "finished_at": now}
+    done = session.execute(_FINISH, _key(job) | {f"new_{name}": value for name, value in stored.items()})
     if _changed(done) != 1:
         raise ClaimLost(f"marking {job.marking_id} is no longer held")
     ring(session, Bell.NEWS)
@@ -113,7 +97,7 @@ def finish(session: Session, job: Job, ended: Ended, now: datetime) -> None:
 def fail(database: Database, job: Job, log: str, now: datetime) -> bool:
     """A try went wrong: back into the queue, or after MOST_TRIES set aside. False when the claim was lost already."""
     with database.write() as session:
-        marking = session.scalar(select(Marking).where(_held(job)).with_for_update())
+        marking = session.scalar(_ITSELF, _key(job))
         if marking is None:
             return False
         if marking.tries >= MOST_TRIES:
@@ -127,7 +111,7 @@ def fail(database: Database, job: Job, log: str, now: datetime) -> bool:
 def requeue(database: Database, job: Job) -> bool:
     """Give a claimed job back unworked, as on shutdown; the try doesn't count. False when the claim was lost."""
     with database.write() as session:
-        marking = session.scalar(select(Marking).where(_held(job)).with_for_update())
+        marking = session.scalar(_ITSELF, _key(job))
         if marking is None:
             return False
         _release(session, marking, None)
@@ -178,8 +162,9 @@ def _enqueue(session: Session, attempt_id: int, kind: MarkingKind, now: datetime
     return marking
 
 
-def _held(job: Job) -> ColumnElement[bool]:
-    return and_(Marking.id == job.marking_id, Marking.claim == job.claim, Marking.state == MarkingState.RUNNING)
+def _key(job: Job) -> dict[str, Any]:
+    """The parameters of `_HELD`."""
+    return {"held_id": job.marking_id, "held_claim": job.claim}
 
 
 def _changed(result: Any) -> int:
@@ -201,3 +186,23 @@ def set_aside(marking: Marking, log: str, now: datetime) -> None:
     marking.finished_at = now
     earlier = f"{marking.log}\n\n" if marking.log else ""
     marking.log = (earlier + log)[-LOG_KEPT:]
+
+
+# Statements of every job, built once: to build them takes longer than to run them.
+
+_HELD: ColumnElement[bool] = and_(
+    Marking.id == bindparam("held_id"), Marking.claim == bindparam("held_claim"), Marking.state == MarkingState.RUNNING
+)
+_ITS_ID = select(Marking.id).where(_HELD)
+_ITSELF = select(Marking).where(_HELD).with_for_update()
+_FINISH = (
+    update(Marking)
+    .where(_HELD)
+    .values(
+        state=MarkingState.DONE,
+        claim=None,
+        phase=None,
+        **{name: bindparam(f"new_{name}") for name in (*Ended.__dataclass_fields__, "finished_at")},
+    )
+    .execution_options(synchronize_session=False)
+)

@@ -49,9 +49,11 @@ def _split_texts(values: Any) -> Parts:
 def _join_texts(dtype: Any, count: int, texts: Any, missing: Any) -> Any:
     if type(texts) is str:
         texts = texts.split(_SEPARATOR) if count else []
-    row = np.empty(exactly(int, count), dtype=object) if len(texts) == count else None
-    if row is None or not all(type(text) is str for text in texts):
+    elif not all(type(text) is str for text in exactly(tuple, texts)):
+        raise ValueError("a text that is none")
+    if len(texts) != exactly(int, count):
         raise ValueError("another number of texts than announced")
+    row = np.empty(count, dtype=object)
     row[:] = texts
     for place in exactly(tuple, missing):
         row[exactly(int, place)] = dtype.na_value
@@ -146,8 +148,9 @@ def _join_series(parts: Parts) -> Any:
 
 
 def _split_frame(value: Any) -> Parts:
-    columns = [value.iloc[:, place] for place in range(value.shape[1])]
-    values = tuple(_split_values(column.array if _is_extension(column) else column.to_numpy()) for column in columns)
+    values = tuple(
+        _split_values(column.array if _is_extension(column) else column.to_numpy()) for _, column in value.items()
+    )
     return (_split_index(value.index), _split_index(value.columns), values)
 
 

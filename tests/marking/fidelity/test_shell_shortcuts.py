@@ -30,6 +30,18 @@ PLAIN = [
     "x = (1,\n     2)",
     "broken(",
     "",
+    "x = 1\n   \ny = 2",
+    "x = 1\n\t\n",
+    "x = 1\r\ny = 2\r\n",
+    "x = 1\x0c\n  y = 2",
+    "x = 1\n...: y = 2",
+    "x = 1\n   ...: y = 2",
+    "[ins] In [3]: x = 1",
+    "x = 1\nIn [3]: y = 1",
+    "x = [...]",
+    "[nav]",
+    " ",
+    "\n",
 ]
 IPYTHONS = [
     "%time x = 1",
@@ -59,6 +71,12 @@ def test_a_cell_is_transformed_as_ipython_would(source: str) -> None:
 @pytest.mark.parametrize("source", PLAIN)
 def test_a_cell_without_ipythons_syntax_takes_the_short_way(source: str) -> None:
     assert SPECIAL.search(source) is None
+
+
+def test_most_cells_are_not_even_split_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TransformerManager, "transform_cell", None)
+    for source in ("x = 1", "def half(x):\n    return x / 2\n\nhalf(\n    4\n)", "# 제목\nfor i in x:\n\n    i + 1\n"):
+        assert OwnTransforms().transform_cell(source) == source.rstrip("\n") + "\n"
 
 
 def test_every_cell_of_the_courses_is_transformed_as_ipython_would() -> None:
