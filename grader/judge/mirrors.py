@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from operator import is_
+from itertools import chain
+from operator import attrgetter, eq, is_
 from typing import Any
 
 from grader.judge.faults import ProtocolFault
@@ -37,6 +38,24 @@ class Mirror:
         self.seen = self.kind.split(self.object)
 
 
+class Rows:
+    """Mirrors of dictionaries that entered together, so that one look tells that none of them has changed."""
+
+    def __init__(self, mirrors: list[Mirror]) -> None:
+        self.mirrors = mirrors
+        self._sizes = [len(mirror.seen) // 2 for mirror in mirrors]
+
+    def unchanged(self) -> bool:
+        """Whether each holds the very same objects as when both sides last agreed. Holds no reference to any."""
+        if not all(map(eq, map(len, map(_OBJECT, self.mirrors)), self._sizes)):
+            return False
+        pairs = chain.from_iterable(map(dict.items, map(_OBJECT, self.mirrors)))
+        return all(map(is_, chain.from_iterable(pairs), chain.from_iterable(map(_SEEN, self.mirrors))))
+
+
+_OBJECT, _SEEN = attrgetter("object"), attrgetter("seen")
+
+
 class Mirrors:
     """One side's table. The sides number in steps of two, so that numbers never meet."""
 
@@ -46,6 +65,8 @@ class Mirrors:
         self._parity = first % 2
         self.by_number: dict[int, Mirror] = {}
         self._by_object: dict[int, Mirror] = {}
+        self._rows: list[Rows] = []
+        self._rows_of: dict[int, Rows] = {}  # by the numbers of their mirrors
         self.origin = ""
         self._lone = _count_of_lone_mirror()
 
@@ -103,6 +124,10 @@ class Mirrors:
             mirror.seen = parts
         self.by_number.update(zip(numbers, entered, strict=True))
         self._by_object.update(zip(map(id, objects), entered, strict=True))
+        if kind is self._registry.by_type.get(dict):
+            rows = Rows(entered)
+            self._rows.append(rows)
+            self._rows_of.update(dict.fromkeys(numbers, rows))
         return entered
 
     def adopt(self, number: int, obj: Any, kind: Mutable) -> Mirror:
@@ -121,20 +146,33 @@ class Mirrors:
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget these; unknown numbers are no fault."""
         for number in numbers:
+            self._look_at_each(self._rows_of.get(number))
             mirror = self.by_number.pop(number, None)
             if mirror is not None:
                 del self._by_object[id(mirror.object)]
 
     def changed(self) -> list[tuple[Mirror, Parts]]:
         """Those that are no longer as both sides know them, with what they hold now."""
+        for rows in self._rows[:]:
+            if not rows.unchanged():
+                self._look_at_each(rows)
         found = []
-        for mirror in list(self.by_number.values()):
+        for number, mirror in list(self.by_number.items()):
+            if number in self._rows_of:
+                continue
             parts, seen = mirror.kind.split(mirror.object), mirror.seen
             if len(parts) == len(seen) and all(map(is_, parts, seen)):
                 continue  # by far the most
             if not self.alike(parts, seen):
                 found.append((mirror, parts))
         return found
+
+    def _look_at_each(self, rows: Rows | None) -> None:
+        """From now on look at each of these rows, where there are any."""
+        if rows is not None:
+            self._rows.remove(rows)
+            for mirror in rows.mirrors:
+                del self._rows_of[mirror.number]
 
     def alike(self, one: Any, two: Any) -> bool:
         """Whether two parts are the same, without calling anything that a student wrote."""
@@ -160,6 +198,8 @@ class Mirrors:
         """Forget all pairs: a cell is over."""
         self.by_number.clear()
         self._by_object.clear()
+        self._rows.clear()
+        self._rows_of.clear()
 
     def alive(self, numbers: Iterable[int]) -> tuple[int, ...]:
         """Those of `numbers` that this side's code still refers to, directly or within another one it refers to."""

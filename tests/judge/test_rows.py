@@ -156,3 +156,84 @@ def test_a_tag_of_a_row_is_none_of_a_value():
     for tag in rows.TAGS:
         with pytest.raises(ProtocolFault):
             Ends().read(bytes((tag,)) + b"\x00" * 16)
+
+
+def change_value(table):
+    table[3]["a"] = "other"
+
+
+def swap_two_rows_contents(table):
+    first, second = dict(table[2]), dict(table[7])
+    table[2].update(second)
+    table[7].update(first)
+
+
+def put_keys_in_another_order(table):
+    table[5]["a"] = table[5].pop("a")
+
+
+def take_a_key_and_add_one(table):
+    table[6]["c"] = table[6].pop("b")
+
+
+CHANGES = {
+    change_value: {3},
+    swap_two_rows_contents: {2, 7},
+    put_keys_in_another_order: {5},
+    take_a_key_and_add_one: {6},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("side", ["here", "there"])
+def test_a_change_in_any_row_is_found_on_either_side(change, side):
+    ends = Ends()
+    table = records("a", "b")
+    copy = ends.carry(table)
+    mirrors, own = (ends.here, table) if side == "here" else (ends.there, copy)
+    assert mirrors.changed() == []
+    change(own)
+    found = mirrors.changed()
+    assert {own.index(mirror.object) for mirror, _ in found} == CHANGES[change]
+    assert mirrors.changed() == found
+    for mirror, parts in found:
+        mirror.seen = parts
+    assert mirrors.changed() == []
+    own[0]["a"] = "later"
+    assert [mirror.object for mirror, _ in mirrors.changed()] == [own[0]]
+
+
+def test_an_item_that_only_moved_to_the_next_row_is_a_change_of_both():
+    ends = Ends()
+    table = [{"a": 2 * number, "b": 2 * number + 1} for number in range(10)]
+    ends.write(table)
+    moved = table[3].pop("b")
+    rest = dict(table[4])
+    table[4].clear()
+    table[4].update({"c": moved} | rest)
+    assert [mirror.object for mirror, _ in ends.here.changed()] == table[3:5]
+
+
+def test_rows_of_which_some_are_dropped_are_still_looked_at():
+    ends = Ends()
+    table = records("a", count=20)
+    ends.write(table)
+    numbers = [ends.here.of(row).number for row in table]
+    ends.here.drop(numbers[:5])
+    table[10]["a"] = "other"
+    table[1]["a"] = "other"
+    assert [mirror.object for mirror, _ in ends.here.changed()] == [table[10]]
+    ends.here.drop(numbers)
+    assert ends.here.changed() == []
+    ends.write(table)
+    ends.here.clear()
+    assert ends.here.changed() == []
+
+
+def test_looking_at_rows_keeps_none_of_them_alive():
+    ends = Ends()
+    table = records("a", count=20)
+    ends.write(table)
+    assert ends.here.changed() == []
+    del table
+    assert len(ends.here.sweep()) == 21
