@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import types
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from grader.judge.chance import Chance
 from grader.judge.describe import ARITHMETIC, COMPARISONS, SPECIALS
@@ -25,7 +25,6 @@ from grader.judge.operations import VALUE
 from grader.judge.peer import Peer
 from grader.judge.shared import Shared
 from grader.judge.surrogates import SurrogateMeta, is_surrogate
-from grader.judge.work import ShellLike
 
 PATIENCE = 3.0  # seconds for the last word of a cell, when no timer runs
 CARRIES_VALUES = COMPARISONS | ARITHMETIC | {"__getitem__", "__setitem__", "__delitem__"}
@@ -34,10 +33,18 @@ RUNS_CODE = frozenset({"call", "op", "attr", "setattr", "delattr", "plain", "con
 CLOSED = (types.FunctionType, types.MethodType, types.CodeType, types.FrameType, types.TracebackType, types.ModuleType)
 
 
+class JudgeShell(Protocol):
+    """What the judge side's end uses of the shell (see `grader.sandbox.shell`)."""
+
+    namespace: dict[str, Any]
+
+    def write(self, name: str, text: str) -> None: ...
+
+
 class JudgePeer(Peer):
     """The judge side's end."""
 
-    def __init__(self, link: Link, shell: ShellLike, files: GivenFiles | None) -> None:
+    def __init__(self, link: Link, shell: JudgeShell, files: GivenFiles | None) -> None:
         registry = known_kinds()
         self.names = JudgeNames(shell.namespace, self._fetch)
         super().__init__(link, Shared(registry, self.names, trusting=False), registry, first=0)

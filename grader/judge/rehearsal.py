@@ -87,12 +87,6 @@ class _Student:
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
 
-    def use_namespace(self, namespace: dict[str, Any]) -> None:
-        raise NotImplementedError
-
-    def write(self, name: str, text: str) -> None:
-        raise NotImplementedError
-
     @contextlib.contextmanager
     def capture(self) -> Iterator[list[tuple[str, str]]]:
         yield []

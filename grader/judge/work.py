@@ -23,14 +23,10 @@ MISSING: Any = object()
 LATE = 0.05  # seconds after the judge side's own interrupt: that one is the cell's
 
 
-class ShellLike(Protocol):
-    """What both sides use of the shell (see `grader.sandbox.shell`)."""
+class WorkShell(Protocol):
+    """What the work side uses of the shell (see `grader.sandbox.shell`)."""
 
     namespace: dict[str, Any]
-
-    def use_namespace(self, namespace: dict[str, Any]) -> None: ...
-
-    def write(self, name: str, text: str) -> None: ...
 
     def capture(self) -> Any: ...
 
@@ -52,7 +48,7 @@ class WorkSide:
 class WorkPeer(Peer):
     """The work side's end."""
 
-    def __init__(self, link: Link, shell: ShellLike) -> None:
+    def __init__(self, link: Link, shell: WorkShell) -> None:
         registry = known_kinds()
         super().__init__(link, Shared(registry, shell.namespace, trusting=True), registry, first=1)
         self._shell = shell

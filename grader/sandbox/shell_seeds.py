@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from typing import Any
 
 WORDS = 624
 
@@ -21,10 +22,26 @@ class _State(ctypes.Structure):
 
 
 class Seeds:
-    """Seeds the generator that was loaded when this was made, or one that was loaded since."""
+    """Seeds the generator that was loaded when this was made, or one that was loaded since.
+
+    One that a cell put in its place (`numpy.random.set_bit_generator`) is the cell's own to seed.
+    """
 
     def __init__(self) -> None:
-        self._state = _find_state()
+        self._generator: Any = None  # kept, since the state lies in its memory
+        self._state: _State | None = None
+        numpy = sys.modules.get("numpy")
+        if numpy is None:
+            return
+        numpy.random.seed()
+        try:
+            self._generator = numpy.random.get_bit_generator()
+            state = _State.from_address(self._generator.ctypes.state_address)
+            name, key, position, has_gauss, _ = numpy.random.get_state()
+        except (AttributeError, ValueError):  # an older numpy, or a generator of another kind
+            return
+        if name == "MT19937" and bytes(state.key) == key.tobytes() and state.position == position and not has_gauss:
+            self._state = state
 
     def renew(self) -> None:
         """Give `numpy.random` a state that nobody else has. `random` does so by itself in a fork."""
@@ -34,19 +51,3 @@ class Seeds:
             state.position = WORDS  # all words are used up: the next draw mixes them
         elif numpy is not None:
             numpy.random.seed()
-
-
-def _find_state() -> _State | None:
-    """The generator's words in memory; None without numpy, and where they are not what `get_state` says."""
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        return None
-    numpy.random.seed()
-    try:
-        address = numpy.random.get_bit_generator().ctypes.state_address
-        name, key, position, has_gauss, _ = numpy.random.get_state()
-    except (AttributeError, ValueError):  # an older numpy, or a generator of another kind
-        return None
-    state = _State.from_address(address)
-    same = bytes(state.key) == key.tobytes() and state.position == position
-    return state if name == "MT19937" and same and not has_gauss else None

@@ -298,6 +298,16 @@ def numpys_generator(shell: Any) -> Any:
 
 
 @scene
+def another_generator_of_numpys(shell: Any) -> Any:
+    """A cell puts its own in the place of numpy's, and the process becomes a kernel anew, as the work side does."""
+    mine = "import gc, numpy\nnumpy.random.set_bit_generator(numpy.random.PCG64(1))\ngc.collect()\nnumpy.random.rand()"
+    first = run(shell, mine)
+    shell.after_fork()
+    again = run(shell, "numpy.random.rand() == numpy.random.Generator(numpy.random.PCG64(1)).random(2)[1]", first=2)
+    return first + again
+
+
+@scene
 def what_is_left_of_warming_up(shell: Any) -> Any:
     return {
         "names": [name for name in shell.namespace if not name.startswith("_")],

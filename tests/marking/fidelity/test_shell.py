@@ -192,3 +192,9 @@ def test_a_forks_generator_of_numpys_is_fresh_and_whole(scenes: Scenes) -> None:
     assert shown(before) == ["('MT19937', True, 624, 0)"]
     assert shown(again) == ["(np.True_, 1.690526)"]
     assert shown(drawn) == ["True"]
+
+
+def test_a_generator_that_a_cell_put_in_place_of_numpys_goes_on_undisturbed(scenes: Scenes) -> None:
+    first, again = scenes["another_generator_of_numpys"]
+    assert shown(first)[0].startswith("0.")
+    assert shown(again) == ["np.True_"]
