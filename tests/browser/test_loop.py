@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from answers import is_solution, source_notebook, text_of
-from campus_process import Campus, wait_for
+from campus_process import Campus
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from ports import free_port
+from waiting import wait_for
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 

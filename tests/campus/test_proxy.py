@@ -13,8 +13,8 @@ from contextlib import closing
 
 import httpx
 import pytest
-from campus_process import wait_for
 from ports import free_port
+from waiting import wait_for
 
 from portal.campus_tree import build_environment, build_programs, choose_addresses
 

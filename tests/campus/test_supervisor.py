@@ -8,20 +8,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from portal.supervisor import Program, StartError, Supervisor
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.05)
 
 
 def alive(pid: int) -> bool:
@@ -54,7 +47,7 @@ def test_a_program_that_dies_is_started_again(supervisor: Supervisor, tmp_path: 
     watching = threading.Thread(target=supervisor.watch)
     watching.start()
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: supervisor.pids().get("worker", first) != first)
+    wait_for("the worker's return", lambda: supervisor.pids().get("worker", first) != first)
     supervisor.request_stop()
     watching.join(5)
     assert not watching.is_alive()
@@ -114,12 +107,12 @@ def test_programs_end_when_the_supervisor_is_killed(tmp_path: Path) -> None:
         supervisor.watch()
     """
     outer = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)])
-    wait_until(note.exists)
+    wait_for("the child's note", note.exists)
     child = int(note.read_text())
     assert alive(child)
     outer.kill()
     outer.wait()
-    wait_until(lambda: not alive(child))
+    wait_for("the child's end", lambda: not alive(child))
 
 
 def test_a_program_that_fails_to_start_is_named_with_its_last_words(supervisor: Supervisor, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_site import Site, fill, run_site, wait_until
+from portal_site import Site, fill, run_site
+from waiting import wait_for
 
 ADMIN, INSTRUCTOR, STUDENT, OUTSIDER = "sera.oh", "yuna.kim", "haneul.lee", "other.teacher"
 HEADER = "이름,아이디,이메일,역할\n"
@@ -52,14 +53,14 @@ def test_a_roster_is_previewed_applied_and_reaches_the_hub(site: Site, admin: ht
     done = admin.post(f"/api/roster-imports/{seen['id']}/apply")
     assert (done.status_code, done.json()["state"]) == (200, "applied")
     assert [entry["username"] for entry in done.json()["added"]] == ["newcomer"]
-    wait_until(lambda: "newcomer" in site.hub.groups.get("nbgrader-jc-2026-1-python-data", []), "the hub hears of it")
+    wait_for("the hub hears of it", lambda: "newcomer" in site.hub.groups.get("nbgrader-jc-2026-1-python-data", []))
     again = admin.post(f"/api/roster-imports/{seen['id']}/apply")
     assert (again.status_code, again.json()["error_ko"]) == (409, f"명단 {seen['id']}번은 이미 적용되었습니다.")
 
     back = upload(admin, WHOLE)
     assert [entry["username"] for entry in back["withdrawn"]] == ["newcomer"]
     admin.post(f"/api/roster-imports/{back['id']}/apply")
-    wait_until(lambda: "newcomer" not in site.hub.users, "the hub lets go")
+    wait_for("the hub lets go", lambda: "newcomer" not in site.hub.users)
 
 
 def test_concerns_are_answered_by_confirming(admin: httpx.Client) -> None:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from threading import Event, Timer
 import pytest
 from engines import IMAGE, left_on
 from forked import QUICK, errors, job
+from waiting import wait_for
 
 from grader.sandbox.base import MIB, Cancelled, CellCode, Ending, Opening, SandboxUnavailable, Side, SideEnded
 from grader.sandbox.container import ContainerKind, ContainerSandbox
@@ -28,13 +28,6 @@ from grader.sandbox.container_plan import ContainerPlan
 pytestmark = pytest.mark.docker
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def wait_until(holds: Callable[[], bool], within: float = 20) -> None:
-    deadline = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def test_a_cell_that_takes_too_long_is_interrupted_and_the_next_one_runs(container: ContainerSandbox) -> None:
@@ -147,7 +140,10 @@ def test_a_killed_workers_containers_end_by_themselves_and_the_next_worker_sweep
     worker.send_signal(signal.SIGKILL)
     worker.wait()
     worker.stdout.close()
-    wait_until(lambda: not any(one.running for one in engine.containers(LABEL) if one.labels[WORKER] == name))
+    wait_for(
+        "the end of its containers",
+        lambda: not any(one.running for one in engine.containers(LABEL) if one.labels[WORKER] == name),
+    )
     fresh = ContainerSandbox(ContainerKind(IMAGE), worker="another name")
     assert left_on(fresh.engine, name) == []
     fresh.close()

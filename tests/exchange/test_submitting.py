@@ -9,7 +9,6 @@ import io
 import socket
 import tarfile
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from exchange_campus import COURSE, NOTEBOOK, OTHER_COURSE, TestCampus, days, ta
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.types import Message
+from waiting import wait_for
 
 from cohorts.models import Membership, MembershipState
 from grader.models import Attempt, Extension, Marking, MarkingKind, MarkingState
@@ -389,8 +389,8 @@ def test_an_upload_that_breaks_off_leaves_nothing_behind(refusing_campus: TestCa
     incoming = refusing_campus.storage.root / "incoming"
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=20) as connection:
         connection.sendall(head.encode() + body[:100])
-        wait_until(lambda: incoming.is_dir() and len(list(incoming.iterdir())) == 1)
-    wait_until(lambda: not list(incoming.iterdir()))
+        wait_for("the beginning of the upload", lambda: incoming.is_dir() and len(list(incoming.iterdir())) == 1)
+    wait_for("the end of what was left", lambda: not list(incoming.iterdir()))
     assert refusing_campus.counts() == before
 
 
@@ -425,10 +425,3 @@ def test_two_submissions_at_once_get_numbers_of_their_own(open_campus: TestCampu
     with open_campus.database.read() as session:
         attempts = session.scalars(select(Attempt).order_by(Attempt.number)).all()
         assert {attempt.sha256 for attempt in attempts} == {hashlib.sha256(body).hexdigest() for body in bodies}
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

@@ -7,12 +7,10 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,29 +18,14 @@ from typing import Any
 
 import httpx
 import pytest
+from ports import free_port
+from waiting import wait_for
 
 from hub_config.auth import demo_password
 
 ROOT = Path(__file__).resolve().parents[2]
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 DEMO_SECRET = secrets.token_hex(32)
-PATIENCE = 60.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """What `condition` returns as soon as it is true; fails the test with `what` when it isn't in time."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"{what}: not within {seconds:.0f} s")
-        time.sleep(0.1)
-    return result
 
 
 def answers(url: str) -> bool:
@@ -153,7 +136,7 @@ class LiveHub:
                 pytest.fail(f"the hub stopped with status {self._hub.returncode}:\n{self.log[-4000:]}")
             return answers(f"{self.url}/hub/api/")
 
-        wait_until(up, "the hub answers through the proxy")
+        wait_for("the hub answers through the proxy", up)
 
     def kill_hub(self) -> None:
         """End the hub the way a power cut does."""

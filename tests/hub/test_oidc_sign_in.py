@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
 import pytest
+from ports import free_port
+from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT_ID = "bitgoeul"
@@ -41,9 +43,7 @@ def start_provider(port: int, redirect_uri: str, helpers: Any, *, method: str = 
         stderr=subprocess.DEVNULL,
     )
     issuer = f"http://127.0.0.1:{port}"
-    helpers.wait_until(
-        lambda: helpers.answers(issuer + "/.well-known/openid-configuration"), "the OIDC provider answers"
-    )
+    wait_for("the OIDC provider answers", lambda: helpers.answers(issuer + "/.well-known/openid-configuration"))
     return OidcProvider(issuer, process)
 
 
@@ -59,7 +59,7 @@ def campus(tmp_path_factory: pytest.TempPathFactory, helpers: Any) -> Iterator[O
     data = tmp_path_factory.mktemp("oidc-campus")
     secret_file = data / "client-secret"
     secret_file.write_text(CLIENT_SECRET + "\n")
-    port = helpers.free_port()
+    port = free_port()
     environment = helpers.environment_of_a_campus(
         data,
         BITGOEUL_SIGN_IN="oidc",
@@ -252,7 +252,7 @@ def test_an_account_without_the_claim_that_names_people_is_refused_with_a_senten
 
 
 def test_without_its_provider_the_hub_says_so_and_recovers(tmp_path: Path, helpers: Any) -> None:
-    port = helpers.free_port()
+    port = free_port()
     environment = helpers.environment_of_a_campus(
         tmp_path,
         BITGOEUL_SIGN_IN="oidc",

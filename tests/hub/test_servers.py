@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from waiting import wait_for
 
 from cohorts.grading_server import ensure_grading_server
 from cohorts.hub import GRADING_SERVERS, Hub
@@ -48,7 +49,7 @@ def start_and_wait(hub: Any, helpers: Any, name: str, body: Any = None) -> dict[
             pytest.fail(f"the server of {name} is gone: {(hub.data / 'hub' / 'servers' / f'{name}.log').read_text()}")
         return server if server["ready"] else None
 
-    server: dict[str, Any] = helpers.wait_until(ready, f"the server of {name} is ready", 120)
+    server: dict[str, Any] = wait_for(f"the server of {name} is ready", ready, 120)
     return server
 
 
@@ -188,7 +189,7 @@ def test_somebody_who_speaks_english_gets_an_english_lab(demo_hub: Any, helpers:
     assert setting["schema"]["properties"]["locale"]["default"] == "default"
     pid = demo_hub.lab_pid("emma")
     assert demo_hub.api("DELETE", "/users/emma/server", token=demo_hub.token_of("emma")).status_code in (202, 204)
-    helpers.wait_until(lambda: not is_alive(pid), "the stopped server's process is gone", 20)
+    wait_for("the stopped server's process is gone", lambda: not is_alive(pid), 20)
 
 
 def test_the_progress_of_a_start_is_told_in_both_languages(demo_hub: Any, helpers: Any) -> None:
@@ -197,7 +198,7 @@ def test_the_progress_of_a_start_is_told_in_both_languages(demo_hub: Any, helper
     # the hub answers a start only when the server is up or slow, so it is asked on the side
     starter = threading.Thread(target=demo_hub.api, args=("POST", "/users/waiter/server"), kwargs={"token": token})
     starter.start()
-    helpers.wait_until(lambda: demo_hub.api("GET", "/users/waiter", token=token).json()["servers"], "the start begins")
+    wait_for("the start begins", lambda: demo_hub.api("GET", "/users/waiter", token=token).json()["servers"])
     events = []
     with httpx.stream(
         "GET",
@@ -310,5 +311,5 @@ def test_a_grading_server_without_its_folder_says_what_to_do(demo_hub: Any) -> N
 def test_a_hub_that_is_asked_to_stop_takes_its_servers_along(lab: Any, helpers: Any) -> None:
     pid = lab.lab_pid(LEARNER)
     assert lab.stop_hub() == 0
-    helpers.wait_until(lambda: not is_alive(pid), "the server is gone with its hub", 20)
+    wait_for("the server is gone with its hub", lambda: not is_alive(pid), 20)
     lab.start_hub()

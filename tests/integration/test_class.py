@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from answers import How, solve, source_notebook
-from campus_process import Campus, Lab, Person, wait_for
+from campus_process import Campus, Lab, Person
 from ports import free_port
 from stock_marks import stock_marks
+from waiting import wait_for
 
 TRACK = "job-conversion"
 COHORT = "play-2026"

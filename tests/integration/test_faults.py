@@ -13,10 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from campus_process import Campus, Person, wait_for
+from campus_process import Campus, Person
 from handing_in import bundle, hand_in
 from ports import free_port
 from sqlalchemy import select
+from waiting import wait_for
 
 from cohorts.database import Database
 from grader.models import Attempt, Marking, MarkingKind, MarkingState

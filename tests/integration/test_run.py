@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from campus_process import Campus, Lab, command_line, descendants, running, wait_for
+from campus_process import Campus, Lab, command_line, descendants, running
 from ports import free_port
+from waiting import wait_for
 
 
 def test_the_second_start_finds_the_first_ones_people_and_is_quick(tmp_path: Path) -> None:

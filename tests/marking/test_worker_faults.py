@@ -16,7 +16,8 @@ import pytest
 from marking_campus import OFFERING, MarkingCampus, opened
 from nbgrader.api import Gradebook
 from small_course import PARTLY, RIGHT, answered
-from workers import Around, score, sleeping_notebook, start_worker, wait_until, worker_for
+from waiting import wait_for
+from workers import Around, score, sleeping_notebook, start_worker, worker_for
 
 from grader import course_folder, gradebook, jobs, recording
 from grader.gradebook import gradebook_url, marks
@@ -184,14 +185,14 @@ def test_kill_9_while_a_notebook_runs_and_another_process_finishes_it_once(
     with opened(tmp_path, url) as campus:
         attempt = campus.submit(sleeping_notebook(released, 3))
         first = start_worker(campus, "--expiry", "2")
-        wait_until(lambda: campus.markings()[0].state is MarkingState.RUNNING, 60, "the first worker took nothing")
+        wait_for("the first worker's start on it", lambda: campus.markings()[0].state is MarkingState.RUNNING, 60)
         time.sleep(1.5)
         first.kill()
         first.communicate()
         assert campus.markings()[0].state is MarkingState.RUNNING
         second = start_worker(campus, "--expiry", "2")
         try:
-            wait_until(lambda: campus.markings()[0].state is MarkingState.DONE, 90, "nobody finished it")
+            wait_for("another worker's end of it", lambda: campus.markings()[0].state is MarkingState.DONE, 90)
         finally:
             second.send_signal(signal.SIGTERM)
             _, log = second.communicate(timeout=30)
@@ -205,7 +206,7 @@ def test_kill_9_while_a_notebook_runs_and_another_process_finishes_it_once(
 def test_sigterm_gives_the_job_back_and_stops_soon(campus: MarkingCampus, released: dict[str, Any]) -> None:
     campus.submit(sleeping_notebook(released, 50))
     process = start_worker(campus)
-    wait_until(lambda: campus.markings()[0].state is MarkingState.RUNNING, 60, "the worker took nothing")
+    wait_for("the worker's start on it", lambda: campus.markings()[0].state is MarkingState.RUNNING, 60)
     time.sleep(1.0)
     process.send_signal(signal.SIGTERM)
     began = time.monotonic()
@@ -222,7 +223,7 @@ def test_a_killed_worker_leaves_no_folder_behind_its_successor(campus: MarkingCa
     temporary.mkdir()
     campus.submit(sleeping_notebook(released, 40))
     first = start_worker(campus, TMPDIR=str(temporary))
-    wait_until(lambda: list(temporary.rglob("p1.ipynb")) != [], 60, "nothing was unpacked")
+    wait_for("the unpacking", lambda: list(temporary.rglob("p1.ipynb")) != [], 60)
     first.kill()
     first.communicate()
     assert list(temporary.rglob("p1.ipynb")) != []

@@ -12,7 +12,8 @@ import pytest
 from marking_campus import MarkingCampus, opened
 from small_course import RIGHT, answered
 from sqlalchemy import event
-from workers import Around, sleeping_notebook, start_worker, wait_until, worker_for
+from waiting import wait_for
+from workers import Around, sleeping_notebook, start_worker, worker_for
 
 from grader import contention, doorbell, presence
 from grader.models import MarkingState
@@ -66,7 +67,7 @@ def test_a_job_that_lasts_tells_its_phase_meanwhile(campus: MarkingCampus, relea
     campus.submit(sleeping_notebook(released, 20))
     process = start_worker(campus, "--jobs", "1")
     try:
-        wait_until(lambda: campus.markings()[0].phase == "running", 60, "its phase was never written")
+        wait_for("its phase", lambda: campus.markings()[0].phase == "running", 60)
     finally:
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
@@ -118,11 +119,11 @@ def test_a_worker_that_waits_is_woken_by_a_submission(
             with campus.database.read() as session:
                 return bool(presence.alive(session, datetime.now(UTC)))
 
-        wait_until(is_announced, 30, "the worker didn't say that it runs")
+        wait_for("the worker's word that it runs", is_announced, 30)
         campus.submit(answered(released, RIGHT))
         with campus.database.write() as session:
             doorbell.ring(session, doorbell.Bell.WORK)
-        wait_until(lambda: campus.markings()[0].state is MarkingState.DONE, 60, "nobody woke the worker")
+        wait_for("the marking", lambda: campus.markings()[0].state is MarkingState.DONE, 60)
         stop.set()
         with campus.database.write() as session:
             doorbell.ring(session, doorbell.Bell.WORK)

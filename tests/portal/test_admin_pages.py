@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from portal_site import COURSE, PREFIX, Site, fill, run_site, wait_until
+from fake_hub import PREFIX
+from portal_site import COURSE, Site, fill, run_site
+from waiting import wait_for
 
 from cohorts.models import Cohort, Membership, MembershipState
 from grader.assignments import assignments_of
@@ -51,7 +53,7 @@ def test_opening_a_cohort_gives_it_courses_assignments_deadlines_and_sources(emp
     assert (source / "first-steps" / "first-steps.ipynb").is_file()
     assert (source / "cafe-sales" / "cafe_sales.csv").is_file()
     assert not list((empty_site.settings.offerings / "jc-2026-3-python-data").glob(".arriving-*"))
-    wait_until(lambda: "grading-jc-2026-3-python-data" in empty_site.hub.users, "the hub hears of it at once", 4)
+    wait_for("the hub hears of it at once", lambda: "grading-jc-2026-3-python-data" in empty_site.hub.users, 4)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_a_roster_is_shown_before_it_is_applied(site: Site, encoding: str) -> No
         assert active(site) == {"yuna.kim", "daon.kang"}
         assert "명단을 적용했습니다" in client.get("/cohorts/jc-2026-1?done=applied").text
         assert client.post(f"{path}/apply", data={"confirm": "yes"}).status_code == 409
-    wait_until(lambda: "daon.kang" in site.hub.users and "haneul.lee" not in site.hub.users, "the hub follows", 6)
+    wait_for("the hub follows", lambda: "daon.kang" in site.hub.users and "haneul.lee" not in site.hub.users, 6)
 
 
 def test_a_dropped_roster_changes_nobody(site: Site) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from portal_site import COURSE, PREFIX, Site, make_settings, run_site
+from fake_hub import PREFIX
+from portal_site import COURSE, Site, make_settings, run_site
 
 from portal.app import check_settings, create_app
 from portal.pages import rendering

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from portal_site import PEOPLE, PREFIX, Site, make_settings
+from fake_hub import PREFIX
+from portal_site import PEOPLE, Site, make_settings
 
 from cohorts.people import withdraw
 from portal.hub_sign_in import RECHECK_SECONDS

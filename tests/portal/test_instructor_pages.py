@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from nbgrader.api import Gradebook
-from portal_site import COURSE, Site, hand_in, wait_until
+from portal_site import COURSE, Site, hand_in
+from waiting import wait_for
 
 from grader.assignments import find_assignment
 from grader.gradebook import gradebook_url
@@ -248,7 +249,7 @@ def test_no_cell_begins_like_a_formula(text: str) -> None:
 
 def test_opening_the_grading_server_starts_it_shares_it_and_goes_there(site: Site) -> None:
     owner = f"grading-{COURSE}"
-    wait_until(lambda: owner in site.hub.users and f"formgrade-{COURSE}" in site.hub.groups, "the hub is in sync")
+    wait_for("the hub is in sync", lambda: owner in site.hub.users and f"formgrade-{COURSE}" in site.hub.groups)
     with site.client("yuna.kim") as client:
         answer = client.post(f"/teach/{COURSE}/grading-server")
         assert answer.headers["location"] == f"/user/{owner}/formgrader"

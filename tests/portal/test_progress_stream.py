@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from portal_site import COURSE, Site, hand_in, wait_until
+from portal_site import COURSE, Site, hand_in
 from sqlalchemy import event, select
+from waiting import wait_for
 
 from grader import doorbell, presence
 from grader.models import Feedback, Marking, MarkingState
@@ -185,7 +186,7 @@ def test_many_streams_hold_no_connection_and_share_one_look(site: Site) -> None:
         ) as client:
             door = asyncio.Semaphore(20)
             streams = [asyncio.create_task(follow(client, attempts[number % 10], door)) for number in range(200)]
-            await asyncio.to_thread(wait_until, lambda: watch.watched == 200, "all pages are open", 60)
+            await asyncio.to_thread(wait_for, "the opening of all pages", lambda: watch.watched == 200)
             await asyncio.sleep(0.5)
             assert pool.checkedout() <= 1  # type: ignore[attr-defined]
             event.listen(site.campus.database.engine, "before_cursor_execute", note)
@@ -198,7 +199,7 @@ def test_many_streams_hold_no_connection_and_share_one_look(site: Site) -> None:
     told = asyncio.run(many())
     assert len(asked) < 40, "each page asks for itself"
     assert all(text.count("event: done") == 1 for text in told)
-    wait_until(lambda: watch.watched == 0, "the watch forgets who has left")
+    wait_for("the watch forgets who has left", lambda: watch.watched == 0)
 
 
 def test_a_receipt_tells_the_place_in_the_queue(site: Site) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from fake_hub import PREFIX
 from fastapi import APIRouter
-from portal_site import COURSE, PREFIX, Site, fill, hand_in, run_site, wait_until
+from portal_site import COURSE, Site, fill, hand_in, run_site
+from waiting import wait_for
 
 from cohorts.roster import preview_roster
 from grader.models import MarkingState
@@ -65,7 +67,7 @@ def campus_with_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
             preview = preview_roster(
                 session, cohort_id="jc-2026-1", filename="r.csv", data=rows.encode(), by=ADMIN, now=now
             )
-        wait_until(lambda: GRADING in site.hub.users, "the sync creates the grading server's user")
+        wait_for("the sync creates the grading server's user", lambda: GRADING in site.hub.users)
         yield (
             site,
             {

@@ -10,7 +10,8 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
-from portal_site import COURSE, PREFIX, Site
+from fake_hub import PREFIX
+from portal_site import COURSE, Site
 
 import portal
 from portal.errors import HTTP_TEXTS

@@ -9,28 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+from waiting import wait_for
 
 from portal.demo import demo_password
 from portal.supervisor import children_of
 
 START_SECONDS = 120
-
-
-def wait_for(what: str, condition: Callable[[], Any], seconds: float = 60, every: float = 0.2) -> Any:
-    """The first true value of `condition`; fails with `what` when it does not come in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(every)
 
 
 @dataclass

@@ -1,32 +1,28 @@
 """A campus in one process for the portal's tests: real database, storage, catalogue and gradebook; a hub at the wire.
 
-The hub is the one part that is imitated, at its HTTP boundary: OAuth with PKCE, `GET /user`, users, groups, servers.
+The hub is the one part that is imitated (see `fake_hub`).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import io
 import secrets
 import socket
 import tarfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode
 
 import httpx
 import uvicorn
+from fake_hub import PREFIX, SERVICE_TOKEN, FakeHub
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
+from waiting import wait_for
 
 from cohorts.models import Role
 from cohorts.people import ensure_membership, ensure_person
@@ -40,8 +36,6 @@ from portal.identity import SESSION_COOKIE, csrf_token, serializer
 from portal.settings import CONTENT, PortalSettings
 
 SECRET = "5e" * 32
-SERVICE_TOKEN = "0a" * 32
-PREFIX = "/services/portal"
 COURSE = "jc-2026-1-python-data"
 OTHER_COURSE = "jc-2026-2-python-data"
 PEOPLE = {
@@ -55,134 +49,6 @@ PEOPLE = {
     "doyun.han": ("한도윤", Role.STUDENT),
     "yerin.yun": ("윤예린", Role.STUDENT),
 }
-
-
-@dataclass
-class FakeHub:
-    """What the portal sees of a JupyterHub. `tokens` maps tokens to who they belong to and what they may do."""
-
-    tokens: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
-    codes: dict[str, dict[str, str]] = field(default_factory=dict)
-    users: dict[str, dict[str, Any]] = field(default_factory=dict)
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    shares: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    down: bool = False
-
-    def token_for(self, username: str, scopes: list[str] | None = None) -> str:
-        """A token of a person's, as the hub gives it to the portal when they sign in."""
-        token = f"{username}-{secrets.token_hex(8)}"
-        self.tokens[token] = (username, scopes if scopes is not None else ["access:services!service=portal"])
-        return token
-
-    def app(self) -> Starlette:
-        return Starlette(
-            routes=[
-                Route("/api/oauth2/authorize", self.authorize),
-                Route("/api/oauth2/token", self.redeem, methods=["POST"]),
-                Route("/api/user", self.whoami),
-                Route("/api/users", self.list_users),
-                Route("/api/users", self.create_users, methods=["POST"]),
-                Route("/api/users/{name}", self.one_user, methods=["GET", "DELETE"]),
-                Route("/api/users/{name}/server", self.start_server, methods=["POST"]),
-                Route("/api/shares/{name}/", self.share, methods=["GET", "POST", "PATCH"]),
-                Route("/api/groups", self.list_groups),
-                Route("/api/groups/{name}", self.one_group, methods=["GET", "POST"]),
-                Route("/api/groups/{name}/users", self.change_group, methods=["POST", "DELETE"]),
-                Route("/logout", self.logout),
-            ]
-        )
-
-    def authorize(self, request: Request) -> Response:
-        """The hub's sign-in, with a cookie in place of a password."""
-        query = dict(request.query_params)
-        if (username := request.cookies.get("fake-hub-user")) is None:
-            return Response("the hub's sign-in page", 200)
-        if query["client_id"] != "service-portal" or query["redirect_uri"] != f"{PREFIX}/oauth_callback":
-            return Response("unknown client", 400)
-        code = secrets.token_hex(8)
-        self.codes[code] = {"username": username, "challenge": query["code_challenge"]}
-        assert query["code_challenge_method"] == "S256"
-        return RedirectResponse(f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}", 302)
-
-    async def redeem(self, request: Request) -> Response:
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-        kept = self.codes.pop(form.get("code", ""), None)
-        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        right = form.get("client_secret") == SERVICE_TOKEN and form.get("redirect_uri") == f"{PREFIX}/oauth_callback"
-        if kept is None or not right or kept["challenge"] != challenge:
-            return JSONResponse({"error": "invalid_grant"}, 400)
-        return JSONResponse({"access_token": self.token_for(kept["username"]), "token_type": "Bearer"})
-
-    def whoami(self, request: Request) -> Response:
-        token = request.headers.get("authorization", "").removeprefix("token ")
-        self.asked.append(token)
-        if self.down:
-            return Response("", 502)
-        if token not in self.tokens:
-            return JSONResponse({"message": "Forbidden"}, 403)
-        name, scopes = self.tokens[token]
-        return JSONResponse({"kind": "user", "name": name, "scopes": scopes, "groups": []})
-
-    def _guarded(self, request: Request) -> bool:
-        return request.headers.get("authorization") == f"token {SERVICE_TOKEN}"
-
-    def list_users(self, request: Request) -> Response:
-        if not self._guarded(request):
-            return JSONResponse({"message": "Forbidden"}, 403)
-        return JSONResponse({"items": list(self.users.values()), "_pagination": {"next": None}})
-
-    async def create_users(self, request: Request) -> Response:
-        for name in (await request.json())["usernames"]:
-            self.users[name] = {"name": name, "admin": False, "servers": {}}
-        return JSONResponse([], 201)
-
-    def one_user(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if name not in self.users:
-            return JSONResponse({"message": "no such user"}, 404)
-        if request.method == "DELETE":
-            del self.users[name]
-            self.tokens = {token: owner for token, owner in self.tokens.items() if owner[0] != name}
-            return Response(status_code=204)
-        return JSONResponse(self.users[name])
-
-    def start_server(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        self.users[name]["servers"] = {"": {"ready": True, "pending": None, "url": f"/user/{name}/"}}
-        return Response(status_code=201)
-
-    async def share(self, request: Request) -> Response:
-        owner = request.path_params["name"]
-        if request.method == "GET":
-            items = [{"user": {"name": given["user"]}} for name, given in self.shares if name == owner]
-            return JSONResponse({"items": items, "_pagination": {"next": None}})
-        self.shares.append((owner, await request.json()))
-        return JSONResponse({})
-
-    def list_groups(self, request: Request) -> Response:
-        items = [{"name": name, "users": users} for name, users in self.groups.items()]
-        return JSONResponse({"items": items, "_pagination": {"next": None}})
-
-    async def one_group(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        if request.method == "GET":
-            return JSONResponse({"name": name, "users": self.groups.get(name, [])})
-        self.groups[name] = (await request.json())["users"]
-        return JSONResponse({}, 201)
-
-    async def change_group(self, request: Request) -> Response:
-        members = set(self.groups[request.path_params["name"]])
-        named = set((await request.json())["users"])
-        changed = members - named if request.method == "DELETE" else members | named
-        self.groups[request.path_params["name"]] = sorted(changed)
-        return JSONResponse({})
-
-    def logout(self, request: Request) -> Response:
-        response = Response("signed out of the hub")
-        response.delete_cookie("fake-hub-user", path="/")
-        return response
 
 
 @dataclass
@@ -288,7 +154,7 @@ def run_site(folder: Path, **changes: Any) -> Iterator[Site]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        wait_until(lambda: server.started or not thread.is_alive(), "the portal starts")
+        wait_for("the portal starts", lambda: server.started or not thread.is_alive())
         assert server.started, "the portal did not start"
         site = Site(f"http://127.0.0.1:{port}", settings, hub, portal)
         yield site
@@ -298,13 +164,6 @@ def run_site(folder: Path, **changes: Any) -> Iterator[Site]:
         server.should_exit = True
         thread.join(20)
         listener.close()
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"waited {seconds} s in vain: {what}"
-        time.sleep(0.05)
 
 
 def fill(site: Site) -> None:
