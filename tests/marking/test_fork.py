@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forked import QUICK, errors, job, printed
+from forked import QUICK, descendants, errors, job, printed
 from small_course import code, notebook
+from waiting import wait_for
 
 from grader.sandbox.base import (
     Cancelled,
@@ -249,8 +251,6 @@ def test_a_killed_worker_takes_its_jobs_along(tmp_path: Path) -> None:
         "job = ForkSandbox().open(Opening(judged=True))\nprint('up', flush=True)\n"
         "job.run(Side.WORK, CellCode(0, 'import time; time.sleep(600)'))\n"
     )
-    from forked import descendants
-
     worker = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     assert worker.stdout
     with worker.stdout:
@@ -259,10 +259,7 @@ def test_a_killed_worker_takes_its_jobs_along(tmp_path: Path) -> None:
         assert len(tree) == 4
         worker.kill()
         worker.wait()
-    deadline = time.monotonic() + 10
-    while any(_runs(pid) for pid in tree):
-        assert time.monotonic() < deadline, "processes of the job outlived its worker"
-        time.sleep(0.02)
+    wait_for("the end of the job after its worker", lambda: not any(_runs(pid) for pid in tree), 10)
 
 
 def _runs(pid: int) -> bool:
@@ -270,6 +267,16 @@ def _runs(pid: int) -> bool:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False
+
+
+def _running(word: str) -> list[int]:
+    """Processes below this one whose command line holds `word`."""
+    found = []
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            if word.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 ORDINARY = """
@@ -328,8 +335,6 @@ def test_without_namespaces_production_refuses_and_says_what_to_do(monkeypatch: 
 
 
 def test_the_process_sandbox_leads_two_sides_too_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    from forked import descendants
-
     (tmp_path / "a.txt").write_text("given")
     sandbox = ProcessSandbox()
     try:
@@ -340,12 +345,9 @@ def test_the_process_sandbox_leads_two_sides_too_and_leaves_nothing_behind(tmp_p
             )
             folder = printed(sides.run(Side.WORK, CellCode(0, source))).strip()
             assert printed(sides.run(Side.JUDGE, CellCode(1, "print(open('a.txt').read())"))) == "given\n"
-            before = [pid for pid in descendants(os.getpid()) if b"54321" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        assert len(before) == 1
-        deadline = time.monotonic() + 5
-        while _runs(before[0]):
-            assert time.monotonic() < deadline, "a detached program outlived its job"
-            time.sleep(0.02)
+            # a started program is there a moment before its command line can be read
+            (detached,) = wait_for("the detached program", lambda: _running("54321"), 5)
+        wait_for("the end of a detached program after its job", lambda: not _runs(detached), 5)
         assert not Path(folder).exists()
     finally:
         sandbox.close()
