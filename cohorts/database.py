@@ -2,6 +2,7 @@
 
 SQLite (WAL, synchronous=FULL) on one machine without set-up; PostgreSQL in production. `write()` takes SQLite's write
 lock when the transaction begins, so a reader is never asked to upgrade and fail (https://sqlite.org/lang_transaction.html).
+Threads of one process take turns at it before they ask: SQLite would have each sleep for a while and try again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -75,6 +77,7 @@ class Database:
         self.url = url
         self.engine = build_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._turn = Lock() if self.engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -85,10 +88,23 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are committed, durably, when the block ends, and undone if it raises."""
-        with self._sessions() as session:
+        with self._in_turn(), self._sessions() as session:
             session.connection(execution_options={"bitgoeul_write": True})
             yield session
             session.commit()
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """After BUSY_TIMEOUT_MS it is SQLite that is asked, and that says who is to blame."""
+        if self._turn is None:
+            yield
+            return
+        ours = self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000)
+        try:
+            yield
+        finally:
+            if ours:
+                self._turn.release()
 
     def close(self) -> None:
         self.engine.dispose()

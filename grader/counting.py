@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from grader.jobs import enqueue_marking
 from grader.lateness import penalty
 from grader.models import Assignment, Attempt, Counting, Marking, MarkingKind, MarkingState
-from grader.policies import Deadlines, deadlines
+from grader.policies import Deadlines, deadlines, no_deadline
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def rule_on(session: Session, attempt_id: int, score: float, max_score: float, *
     With `hold`, policies and extensions of the assignment stay as they are until the transaction ends.
     """
     attempt, assignment = session.execute(_HELD if hold else _WITH_ASSIGNMENT, {"attempt": attempt_id}).one()
-    holding = deadlines(session, assignment)
+    holding = deadlines(session, assignment) if assignment.due_at is not None else no_deadline(assignment)
     fresh = Marked(attempt, score, max_score).standing(holding)
     known = marked_attempts(session, assignment.id, attempt.username).get(attempt.username, [])
     standings = [marked.standing(holding) for marked in known]

@@ -7,6 +7,7 @@ so, else when staff releases. Hidden tests never get into it (see `exposure`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -80,17 +81,29 @@ def build_bundle(pages: Iterable[Page]) -> bytes:
     return archive.pack_contents({f"{page.notebook}.html": render(page).encode() for page in pages})
 
 
+@dataclass(frozen=True)
+class StoredBundle:
+    """A bundle that lies in the storage: its SHA-256 and its size in bytes."""
+
+    sha256: str
+    size: int
+
+    @classmethod
+    def keep(cls, storage: Storage, bundle: bytes) -> StoredBundle:
+        """Put it there, durably. Done before a transaction begins, so that nobody waits at the database for a disk."""
+        return cls(storage.put_bytes(bundle), len(bundle))
+
+
 def add_feedback(
     session: Session,
-    storage: Storage,
     *,
     attempt_id: int,
-    bundle: bytes,
+    stored: StoredBundle,
     grades: Mapping[str, NotebookGrades],
     policy: FeedbackPolicy,
     now: datetime,
 ) -> Feedback:
-    """Keep `bundle` as the attempt's newest feedback.
+    """Make `stored` the attempt's newest feedback.
 
     It is released at once where the policy says so, and where the student has already seen an earlier one.
     """
@@ -98,8 +111,8 @@ def add_feedback(
     at_once = policy is FeedbackPolicy.AT_ONCE or bool(seen)
     feedback = Feedback(
         attempt_id=attempt_id,
-        sha256=storage.put_bytes(bundle),
-        size=len(bundle),
+        sha256=stored.sha256,
+        size=stored.size,
         score=sum(part.score - part.late_penalty for part in grades.values()),
         max_score=sum(part.max_score for part in grades.values()),
         needs_manual=any(part.needs_manual for part in grades.values()),

@@ -112,6 +112,11 @@ def deadlines(session: Session, assignment: Assignment) -> Deadlines:
     return Deadlines(policy_of(assignment), extensions, timezone_of(session, assignment.offering_id))
 
 
+def no_deadline(assignment: Assignment) -> Deadlines:
+    """What holds for an assignment without a deadline: nothing is late, and nobody has to be asked."""
+    return Deadlines(policy_of(assignment), {}, "UTC")
+
+
 def lateness_of(session: Session, attempt_id: int) -> Lateness:
     """How late one attempt is, by what holds now."""
     attempt = session.get_one(Attempt, attempt_id)

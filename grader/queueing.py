@@ -25,15 +25,22 @@ from grader.needs import ON_PROCESSOR
 
 
 def claim(
-    database: Database, worker: str, now: datetime, expiry: float = CLAIM_SECONDS, needs: str = ON_PROCESSOR
+    database: Database,
+    worker: str,
+    now: datetime,
+    expiry: float = CLAIM_SECONDS,
+    needs: str = ON_PROCESSOR,
+    *,
+    likely: bool = False,
 ) -> Job | None:
     """Take the next job for `worker` from the lane `needs`, None where nothing waits.
 
-    A running job is free again after `expiry` seconds.
+    A running job is free again after `expiry` seconds. Unless something `likely` waits, SQLite is asked first whether
+    anything does: its one write lock is not taken in vain.
     """
     asked = {"since": now - timedelta(seconds=expiry), "needs": needs}
-    if database.engine.dialect.name == "sqlite" and not _something_waits(database, asked):
-        return None  # its one write lock is not taken in vain
+    if not likely and database.engine.dialect.name == "sqlite" and not _something_waits(database, asked):
+        return None
     with database.write() as session:
         while (found := _next(session, asked)) is not None:
             if found.tries < MOST_TRIES:
@@ -58,9 +65,9 @@ def _take(session: Session, found: Row[Any], worker: str, now: datetime) -> Job:
 
 def _next(session: Session, asked: Mapping[str, Any]) -> Row[Any] | None:
     """The marking whose turn it is, locked. On PostgreSQL those that others are just taking are passed over."""
-    silent = session.execute(_SILENT, asked).first()
-    priority = session.scalar(_LOWEST, {**asked, "above": -1})
-    while priority is not None and (silent is None or priority < silent.priority):
+    start = session.execute(_START, {**asked, "above": -1}).one()
+    silent, of_silent, priority = start[0], start[1], start[2]
+    while priority is not None and (silent is None or priority < of_silent):
         lane = {**asked, "priority": priority}
         for offering_id in session.scalars(_TURNS, lane).all():
             found = session.execute(_OLDEST, {**lane, "offering": offering_id}).first()
@@ -69,7 +76,7 @@ def _next(session: Session, asked: Mapping[str, Any]) -> Row[Any] | None:
         priority = session.scalar(_LOWEST, {**asked, "above": priority})
     if silent is None:
         return None
-    return session.execute(_LEFT, {**asked, "key": silent.id}).first()
+    return session.execute(_LEFT, {**asked, "key": silent}).first()
 
 
 # The statements, built once: to build them takes longer than to run them.
@@ -131,7 +138,6 @@ _IS_SILENT = and_(
     Marking.needs == bindparam("needs"),
     Marking.heartbeat_at < bindparam("since"),
 )
-_SILENT = select(Marking.id, Marking.priority).where(_IS_SILENT).order_by(Marking.priority, Marking.id).limit(1)
 _ANYTHING = select(
     or_(
         select(Marking.id).where(Marking.state == MarkingState.QUEUED, Marking.needs == bindparam("needs")).exists(),
@@ -143,6 +149,11 @@ _LOWEST = select(func.min(Marking.priority)).where(
     Marking.needs == bindparam("needs"),
     Marking.priority > bindparam("above"),
 )
+_SILENT_ONES = [
+    select(column).where(_IS_SILENT).order_by(Marking.priority, Marking.id).limit(1).scalar_subquery()
+    for column in (Marking.id, Marking.priority)
+]
+_START = select(*_SILENT_ONES, _LOWEST.scalar_subquery())
 _TURNS = _turns()
 _OLDEST = _locked(*_waiting(), Marking.offering_id == bindparam("offering"))
 _LEFT = _locked(Marking.id == bindparam("key"), _IS_SILENT)

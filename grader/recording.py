@@ -14,7 +14,14 @@ from cohorts.database import Database
 from grader import gradebook, jobs
 from grader.counting import enqueue_if_overtaken, rule_on
 from grader.course_folder import place_marking, placed_attempt
-from grader.feedback import add_feedback, build_bundle, own_grades, pages_of_folder, pages_of_marking
+from grader.feedback import (
+    StoredBundle,
+    add_feedback,
+    build_bundle,
+    own_grades,
+    pages_of_folder,
+    pages_of_marking,
+)
 from grader.jobs import Ended, Job
 from grader.models import Attempt, FeedbackPolicy
 from grader.offering_locks import student_alone
@@ -69,7 +76,7 @@ def record_marking(
             )
         else:
             grades = own_grades(result, ruling.percent)
-        bundle = build_bundle(pages_of_marking(source, result, grades))
+        stored = StoredBundle.keep(storage, build_bundle(pages_of_marking(source, result, grades)))
         ended = Ended(
             score=result.score,
             max_score=result.max_score,
@@ -85,9 +92,8 @@ def record_marking(
             jobs.finish(session, job, ended, now)
             add_feedback(
                 session,
-                storage,
                 attempt_id=job.attempt_id,
-                bundle=bundle,
+                stored=stored,
                 grades=grades,
                 policy=job.feedback_policy if result.integrity == "clean" else FeedbackPolicy.MANUAL,
                 now=now,
@@ -120,7 +126,7 @@ def renew_feedback(database: Database, storage: Storage, clock: Clock, job: Job,
             return
         source = read_gradebook(url, job.assignment)
         folder = offering / "autograded" / job.username / job.assignment
-        bundle = build_bundle(pages_of_folder(source, folder, grades))
+        stored = StoredBundle.keep(storage, build_bundle(pages_of_folder(source, folder, grades)))
         ended = Ended(
             score=sum(part.score - part.late_penalty for part in grades.values()),
             max_score=sum(part.max_score for part in grades.values()),
@@ -130,9 +136,8 @@ def renew_feedback(database: Database, storage: Storage, clock: Clock, job: Job,
             jobs.finish(session, job, ended, now)
             add_feedback(
                 session,
-                storage,
                 attempt_id=job.attempt_id,
-                bundle=bundle,
+                stored=stored,
                 grades=grades,
                 policy=job.feedback_policy,
                 now=now,

@@ -86,6 +86,7 @@ class Worker:
         self.stop = stop or threading.Event()
         self.clock = clock
         self._lanes = deque(self.sandboxes.serves(places))
+        self._gave: str | None = None  # the lane that the last job came from: where one was, another may wait
 
     def run(self, *, once: bool = False) -> int:
         """Work until told to stop, or with `once` until nothing waits; returns how many jobs were taken."""
@@ -147,7 +148,9 @@ class Worker:
                 continue
             job = None
             try:
-                job = queueing.claim(self.database, self.name, self.clock(), self.expiry, needs)
+                likely = needs == self._gave
+                job = queueing.claim(self.database, self.name, self.clock(), self.expiry, needs, likely=likely)
+                self._gave = needs if job is not None else None
             finally:
                 if job is None:
                     grant.close()

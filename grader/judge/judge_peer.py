@@ -53,6 +53,7 @@ class JudgePeer(Peer):
         self._chance = Chance()
         self._context: Mapping[str, Any] = {}
         self._twins: tuple[str, ...] | None = None
+        self._told_names: tuple[str, ...] = ()
         self._news: list[tuple[str, bool, Any]] = []
         self._named: set[int] = set()
         self._in_alive = False
@@ -254,16 +255,21 @@ class JudgePeer(Peer):
 
     # -- in step
 
-    def extras(self) -> tuple[Any, ...]:
+    def extras(self) -> Any:
         self._news = self.names.news()
-        left = signal.getitimer(signal.ITIMER_REAL)[0]
-        return (left, tuple(self._news), self._twins, self._chance.names, self._chance.news())
+        left, twins, names = signal.getitimer(signal.ITIMER_REAL)[0], self._twins, self._chance.names
+        if not self._news and twins is None and names == self._told_names and not names:
+            return left
+        self._told_names = names
+        return (left, tuple(self._news), twins, names, self._chance.news())
 
     def sent(self) -> None:
         self.names.told(self._news)
         self._twins = None
 
     def take_extras(self, extras: Any) -> None:
+        if extras is None:
+            return
         try:
             printed, stale, news = extras
             for name, text in printed:

@@ -30,7 +30,9 @@ class Frozen:
 class Mutable:
     """A mutable value. `blank` makes an empty one, to be filled once its parts are there (they may contain it).
 
-    Without `blank`, `join` makes it of its parts. `fill` gives an existing one new parts, in place.
+    Without `blank`, `join` makes it of its parts. `fill` gives an existing one new parts, in place. Where taking apart
+    is slow, `look` is a quicker way to see that nothing has changed: a row of values that is alike only if the parts
+    are, None if there is no such row for this one.
     """
 
     code: str
@@ -38,6 +40,7 @@ class Mutable:
     fill: Callable[[Any, Parts], None]
     blank: Callable[[], Any] | None = None
     join: Callable[[Parts], Any] | None = None
+    look: Callable[[Any], Parts | None] | None = None
 
 
 Kind = Frozen | Mutable

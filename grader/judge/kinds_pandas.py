@@ -166,6 +166,44 @@ def _join_frame(parts: Parts) -> Any:
     return made
 
 
+def _look_at_series(value: Any) -> Parts | None:
+    return _looks(value.index, (value.name,), (value.array,))
+
+
+def _look_at_frame(value: Any) -> Parts | None:
+    """The blocks that hold the columns: a few arrays, where the columns of a table are many."""
+    blocks = getattr(getattr(value, "_mgr", None), "blocks", None)  # inside of pandas; elsewhere it may be missing
+    if blocks is None:
+        return None
+    columns = _look_at_index(value.columns)
+    if columns is None:
+        return None
+    places = tuple(block.mgr_locs.as_array.tobytes() for block in blocks)
+    return _looks(value.index, (columns, places), tuple(block.values for block in blocks))
+
+
+def _looks(index: Any, more: Parts, arrays: Parts) -> Parts | None:
+    found = (_look_at_index(index), *map(_look_at_array, arrays))
+    return None if any(look is None for look in found) else (more, *found)
+
+
+def _look_at_index(index: Any) -> Parts | None:
+    kind = type(index)
+    if kind is pd.RangeIndex:
+        return (index, index.name)
+    values = _look_at_array(index.array) if kind is pd.Index else None
+    return None if values is None else (index.name, *values)
+
+
+def _look_at_array(values: Any) -> Parts | None:
+    if not isinstance(values.dtype, np.dtype) and not isinstance(values, pd.arrays.NumpyExtensionArray):
+        return None
+    plain = np.asarray(values)
+    if plain.dtype.hasobject:
+        return (str(values.dtype), plain.shape, tuple(plain.ravel().tolist()))
+    return (plain.dtype.str, plain.shape, plain.tobytes())
+
+
 def _fill_series(target: Any, parts: Parts) -> None:
     pd.Series.__init__(target, _join_series(parts))
 
@@ -205,8 +243,8 @@ def _join_interval(parts: Parts) -> Any:
 
 def entries() -> Entries:
     """Every type with its kind."""
-    yield pd.DataFrame, Mutable("pf", _split_frame, _fill_frame, join=_join_frame)
-    yield pd.Series, Mutable("ps", _split_series, _fill_series, join=_join_series)
+    yield pd.DataFrame, Mutable("pf", _split_frame, _fill_frame, join=_join_frame, look=_look_at_frame)
+    yield pd.Series, Mutable("ps", _split_series, _fill_series, join=_join_series, look=_look_at_series)
     index = Frozen("pi", _split_index, _join_index)
     for kind in (
         pd.Index, pd.RangeIndex, pd.MultiIndex, pd.DatetimeIndex, pd.TimedeltaIndex, pd.CategoricalIndex,

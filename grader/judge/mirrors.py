@@ -22,9 +22,12 @@ _SIMPLE = frozenset({int, str, bytes, bool, type(None), complex})
 
 
 class Mirror:
-    """One mutable value, and its parts when both sides last agreed. `origin` names the operation that brought it."""
+    """One mutable value, and its parts when both sides last agreed. `origin` names the operation that brought it.
 
-    __slots__ = ("kind", "number", "object", "origin", "seen")
+    `look` is how it looked then (see Mutable), None where it has to be taken apart to tell.
+    """
+
+    __slots__ = ("kind", "look", "number", "object", "origin", "seen")
 
     def __init__(self, number: int, obj: Any, kind: Mutable, origin: str) -> None:
         self.number = number
@@ -32,10 +35,16 @@ class Mirror:
         self.kind = kind
         self.origin = origin
         self.seen: Parts = ()
+        self.look: Parts | None = None
 
     def agree(self) -> None:
         """What the value holds now is what both sides know."""
-        self.seen = self.kind.split(self.object)
+        self.agree_on(self.kind.split(self.object))
+
+    def agree_on(self, parts: Parts) -> None:
+        """Both sides know the value by these parts, which are what it holds now."""
+        self.seen = parts
+        self.look = self.kind.look(self.object) if self.kind.look is not None else None
 
 
 class Rows:
@@ -160,10 +169,17 @@ class Mirrors:
         for number, mirror in list(self.by_number.items()):
             if number in self._rows_of:
                 continue
+            look = None
+            if mirror.kind.look is not None:
+                look = mirror.kind.look(mirror.object)
+                if look is not None and mirror.look is not None and self.alike(look, mirror.look):
+                    continue
             parts, seen = mirror.kind.split(mirror.object), mirror.seen
             if len(parts) == len(seen) and all(map(is_, parts, seen)):
                 continue  # by far the most
-            if not self.alike(parts, seen):
+            if self.alike(parts, seen):
+                mirror.look = look
+            else:
                 found.append((mirror, parts))
         return found
 

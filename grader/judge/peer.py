@@ -7,7 +7,7 @@
 
 While a side waits for an answer it serves the other's questions (call-backs), to a bounded depth. The sync part carries
 what has to be alike on both sides before anything runs: mutable values that changed, what was dropped, and the side's
-extras (printed text, random state, names).
+extras (printed text, random state, names). Where nothing was dropped and little is to be said, the extras stand alone.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Peer:
 
     # -- what a side adds
 
-    def extras(self) -> tuple[Any, ...]:
-        """What the other side has to know before it goes on."""
-        return ()
+    def extras(self) -> Any:
+        """What the other side has to know before it goes on; a tuple, or one plain value where that says it all."""
+        return None
 
     def take_extras(self, extras: Any) -> None:
         """What the other side said of `extras`."""
@@ -99,7 +99,9 @@ class Peer:
         writer = Writer(self.registry, self.mirrors, self.handles)
         writer.out += _HEAD.pack(kind, number)
         try:
-            writer.value((tuple(drops), tuple(released), extras))
+            if drops or released or type(extras) is tuple:
+                extras = (tuple(drops), tuple(released), extras)
+            writer.value(extras)
             writer.count(len(changes))
             for mirror, parts in changes:
                 writer.number(mirror.number)
@@ -110,7 +112,7 @@ class Peer:
             writer.undo()
             raise
         for mirror, parts in changes:
-            mirror.seen = parts
+            mirror.seen, mirror.look = parts, None
         self.mirrors.drop(drops)
         del self.handles.released[: len(released)]
         self.sent()
@@ -158,12 +160,7 @@ class Peer:
     def _read_parts(self, frame: bytes) -> Any:
         reader = Reader(frame, self.registry, self.mirrors, self.handles)
         reader.place = _HEAD.size
-        sync = reader.value()
-        try:
-            drops, released, extras = sync
-            self.handles.release(released)
-        except (TypeError, ValueError):
-            raise ProtocolFault("A malformed message.") from None
+        drops, extras = self._read_sync(reader.value())
         for _ in range(reader.count()):
             mirror = self.mirrors.at(reader.number())
             reader.fill(mirror, reader.parts())
@@ -173,6 +170,17 @@ class Peer:
         if reader.place != len(frame):
             raise ProtocolFault("A message is longer than what it says.")
         return value
+
+    def _read_sync(self, sync: Any) -> tuple[Any, Any]:
+        """What was dropped, and the extras."""
+        if type(sync) is not tuple:
+            return (), sync
+        try:
+            drops, released, extras = sync
+            self.handles.release(released)
+        except (TypeError, ValueError):
+            raise ProtocolFault("A malformed message.") from None
+        return drops, extras
 
     # -- answering
 

@@ -150,9 +150,10 @@ class Reader:
             self.fill(mirror, self.parts())
             return mirror.object
         assert kind.join is not None
-        made = self.checked(kind.join, self.parts())
+        parts = self.parts()
+        made = self.checked(kind.join, parts)
         mirror = self.mirrors.adopt(number, made, kind)
-        self.checked(mirror.agree)
+        self.checked(mirror.agree_on, parts) if kind.look is not None else self.checked(mirror.agree)
         return made
 
 

@@ -110,7 +110,7 @@ class WorkPeer(Peer):
 
     # -- in step
 
-    def extras(self) -> tuple[Any, ...]:
+    def extras(self) -> Any:
         self._stop_capture()
         printed, self._printed = tuple(self._printed), []
         namespace = self._shell.namespace
@@ -120,10 +120,12 @@ class WorkPeer(Peer):
             if now is not value:
                 stale.append(name)
                 self._watched[name] = now
-        return (printed, tuple(stale), self._chance.news())
+        news = self._chance.news()
+        return (printed, tuple(stale), news) if printed or stale or news else None
 
     def take_extras(self, extras: Any) -> None:
-        if not extras:
+        if type(extras) is not tuple:
+            self._limit(extras)
             return
         remaining, names, twins, in_step, news = extras
         namespace = self._shell.namespace
@@ -138,6 +140,11 @@ class WorkPeer(Peer):
         self._chance.keep(in_step, as_is=False)
         if news:
             self._chance.take(news)
+        self._limit(remaining)
+
+    @staticmethod
+    def _limit(remaining: float) -> None:
+        """The student's code may take as long as the test has left; 0 is no limit."""
         if remaining > 0:
             signal.signal(signal.SIGALRM, _interrupt)
             signal.setitimer(signal.ITIMER_REAL, remaining + LATE)

@@ -72,7 +72,7 @@ class Writer:
         """Number a mutable value that the other side does not have."""
         parts = kind.split(obj)
         mirror = self.mirrors.add(obj, kind)
-        mirror.seen = parts
+        mirror.agree_on(parts)
         self.fresh.append(mirror)
         self.out += tag
         self.number(mirror.number)

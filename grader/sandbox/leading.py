@@ -19,6 +19,7 @@ from grader.sandbox import control
 from grader.sandbox.base import Cancelled, CellCode, CellRun, Ending, Limits, Side, SideEnded
 from grader.sandbox.control import PatientChannel
 from grader.sandbox.outputs import read_cell, read_evidence, read_record, read_updates
+from grader.sandbox.shell_hash import kept_hash_of
 from grader.sandbox.shell_record import add_timeout
 from grader.sandbox.watched import Watched
 
@@ -69,6 +70,8 @@ class LedJob(Watched):
         self._count += 0 if silent else 1
         limit = max(1.0, min(self.limits.cell or left, left))
         command = {"op": "run", "cell": cell.index, "source": cell.source, "count": self._count, "context": context}
+        if side is Side.JUDGE:  # these cells come again with the next student
+            command["hash"] = kept_hash_of(cell.source)
         record, late = self._ask(side, command, limit)
         if late and side is Side.JUDGE:
             self._see_whether_work_answers()

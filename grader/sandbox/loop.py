@@ -78,7 +78,9 @@ class Loop:
         if self.judge is not None:
             self.judge.begin(command["context"])
         try:
-            record = self.shell.run(command["cell"], command["source"], count=command["count"])
+            record = self.shell.run(
+                command["cell"], command["source"], count=command["count"], hashed=command.get("hash")
+            )
         except KeyboardInterrupt:  # it hit between the cell and here
             record = {"cell": command["cell"], "outputs": [], "execution_count": None, "timing": {}, "updates": {}}
         if self.judge is not None:

@@ -148,8 +148,10 @@ class Shell:
         self.shell.user_ns = namespace
         self.shell.user_module = sys.modules["__main__"] = build_main(namespace)
 
-    def run(self, index: int, source: str, *, count: int) -> dict[str, Any]:
+    def run(self, index: int, source: str, *, count: int, hashed: int | None = None) -> dict[str, Any]:
         """Run the code cell at `index` of the notebook, the `count`th that runs, and return its record.
+
+        `hashed` is the hash of the source (`shell_hash`), where it is known.
 
         The record: "cell", "outputs" (nbformat 4), "execution_count", "timing" and "updates", the outputs of earlier
         cells whose displays it changed. An interrupt (SIGINT) becomes the cell's error.
@@ -160,6 +162,7 @@ class Shell:
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
+        self.shell.compile.known = None if hashed is None else (source, hashed)
         self._printed.flush(*NAMES)  # what was printed since the last cell is nobody's
         self._leave_gap(count)
         self._settle()

@@ -6,14 +6,19 @@ what students know. Makes no thread, no event loop and no connection. Refuses no
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
+import re
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from ipykernel.compiler import XCachingCompiler
 from ipykernel.ipkernel import IPythonKernel
+from ipykernel.jsonutil import json_clean
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.inputtransformer2 import TransformerManager
@@ -27,10 +32,12 @@ from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, observe
 from traitlets.config import Config
 
+from grader.sandbox.shell_compiler import OwnCompiler
 from grader.sandbox.shell_transforms import OwnTransforms
 
 Receive = Callable[[str, dict[str, Any], str], None]
 KEY = b"in one process"
+AWAITS = re.compile("await|async")
 
 
 class OwnSession(Session):  # type: ignore[misc]
@@ -81,6 +88,22 @@ class OwnShell(ZMQInteractiveShell):  # type: ignore[misc]
             self._own_db = PickleShareDB(os.path.expanduser("~/.ipython/profile_default/db"))
         return self._own_db
 
+    def is_synchronous(self, code: str) -> bool:
+        """Whether a cell is known not to await anything, without compiling it to find out."""
+        return (
+            self.input_transformer_manager.is_usual() and not self.input_transformers_post and not AWAITS.search(code)
+        )
+
+    def should_run_async(
+        self, raw_cell: str, *, transformed_cell: str | None = None, preprocessing_exc_tuple: Any = None
+    ) -> bool:
+        if transformed_cell is not None and AWAITS.search(transformed_cell) is None:
+            return False
+        found: bool = super().should_run_async(
+            raw_cell, transformed_cell=transformed_cell, preprocessing_exc_tuple=preprocessing_exc_tuple
+        )
+        return found
+
     @observe("exit_now")  # type: ignore[untyped-decorator]
     def _update_exit_now(self, change: Any) -> None:
         """`exit` ends a kernel a moment later; an interpreter that is judged stays until its last cell."""
@@ -114,11 +137,36 @@ class OwnKernel(IPythonKernel):  # type: ignore[misc]
     """The kernel without its threads: a cell is run by calling `execute_request`."""
 
     shell_class = Type(OwnShell)
+    compiler_class = Type(OwnCompiler)
     _execute_sleep = 0.0
 
     @property
     def io_loop(self) -> Any:
         return _WakingLoop(IOLoop.current())
+
+    async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Run a cell. One that awaits nothing is run as ipykernel runs it, less what only a front end would hear."""
+        code = parent["content"]["code"]
+        if not self.shell.is_synchronous(code):
+            await super().execute_request(stream, ident, parent)
+            return
+        told = parent["header"]["msg_id"]
+        self.session.receive("execute_input", {}, told)
+        self._forward_input(False)
+        try:
+            result = self.shell.run_cell(code, store_history=True, silent=False, cell_meta=parent["metadata"])
+        finally:
+            self._restore_input()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.shell.payload_manager.clear_payload()
+        if result.success and not self.shell._last_traceback_during_displayhook:
+            self.session.receive("execute_reply", {"status": "ok"}, told)
+            return
+        error = result.error_in_exec if result.error_before_exec is None else result.error_before_exec
+        content: dict[str, Any] = {"status": "error", "ename": type(error).__name__, "evalue": str(error)}
+        content["traceback"] = self.shell._last_traceback or []
+        self.session.send(stream, "execute_reply", json_clean(content), parent, ident=ident)
 
 
 for _own, _known in (
@@ -126,11 +174,21 @@ for _own, _known in (
     (OwnShell, ZMQInteractiveShell),
     (OwnKernel, IPythonKernel),
     (OwnTransforms, TransformerManager),
+    (OwnCompiler, XCachingCompiler),
 ):
     _own.__name__, _own.__qualname__, _own.__module__ = _known.__name__, _known.__qualname__, _known.__module__
 
 
-QUIET = "PYDEVD_DISABLE_FILE_VALIDATION"  # debugpy would warn, when it is imported, that nobody debugs
+def leave_debugger_out() -> None:
+    """Have ipykernel find no debugpy: nobody can reach it here, and it would add half to what a fork has to copy."""
+    absent: Any = None
+    if "debugpy" not in sys.modules:
+        sys.modules["debugpy"] = absent
+        os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")  # what it leaves where programs of a cell can see it
+        try:
+            importlib.import_module("ipykernel.debugger")
+        finally:
+            del sys.modules["debugpy"]
 
 
 def build_kernel(receive: Receive, profile: str) -> Any:
@@ -138,8 +196,8 @@ def build_kernel(receive: Receive, profile: str) -> Any:
     log = logging.getLogger("IPKernelApp")
     log.addHandler(logging.NullHandler())
     log.propagate = False
-    told = QUIET in os.environ
-    os.environ.setdefault(QUIET, "1")
+    log.setLevel(logging.WARNING)  # as ipykernel's own; nobody would read the rest
+    leave_debugger_out()
     app = IPKernelApp.instance(config=Config({"HistoryManager": {"hist_file": ":memory:"}}))
     kernel = OwnKernel.instance(
         parent=app,
@@ -152,8 +210,6 @@ def build_kernel(receive: Receive, profile: str) -> Any:
     app.kernel, app.shell = kernel, kernel.shell
     for extension in app.default_extensions:
         kernel.shell.extension_manager.load_extension(extension)
-    if not told:
-        del os.environ[QUIET]
     use_interruptible_debugger()
     return kernel
 

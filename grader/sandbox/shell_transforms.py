@@ -32,9 +32,13 @@ class OwnTransforms(TransformerManager):  # type: ignore[misc]
     def _all(self) -> tuple[list[Any], ...]:
         return list(self.cleanup_transforms), list(self.line_transforms), list(self.token_transformers)
 
+    def is_usual(self) -> bool:
+        """Whether no cell has changed them."""
+        return self._all() == self._usual
+
     def transform_cell(self, cell: str) -> str:
         """The cell with IPython's syntax made Python's, and a line's end after it."""
-        if self._all() == self._usual and CHANGED.search(cell) is None:
+        if self.is_usual() and CHANGED.search(cell) is None:
             return cell if cell.endswith("\n") else cell + "\n"
         transformed: str = super().transform_cell(cell)
         return transformed

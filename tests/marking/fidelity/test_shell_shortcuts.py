@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ipykernel.compiler import get_tmp_hash_seed, murmur2_x86
 from IPython.core.inputtransformer2 import TransformerManager
 
+from grader.sandbox.shell_hash import hash_of, kept_hash_of
 from grader.sandbox.shell_imports import code_of_imports
 from grader.sandbox.shell_transforms import SPECIAL, OwnTransforms
 
@@ -150,3 +152,8 @@ def test_imports_that_went_the_short_way_leave_what_a_cell_leaves() -> None:
     stamps = [[sorted(record.pop("timing")) for record in way["records"]] for way in (short, long)]
     assert stamps[0] == stamps[1]
     assert short == long
+
+
+@pytest.mark.parametrize("source", [*PLAIN, *IPYTHONS, "값 = '빛고을'", "a", "ab", "abc", "abcd", "x" * 4097])
+def test_a_cell_is_named_as_ipykernel_names_it(source: str) -> None:
+    assert hash_of(source) == kept_hash_of(source) == murmur2_x86(source, get_tmp_hash_seed())
