@@ -19,12 +19,12 @@ LOOK_EVERY = 0.2
 
 
 def places_for(cores: float, memory: int, each: int, workers: int = 1) -> int:
-    """How many jobs one of `workers` workers takes at once: one more than cores, no more than fit into `memory` bytes.
+    """How many jobs one of `workers` workers takes at once: two more than cores, no more than fit into `memory` bytes.
 
-    One more, because a job waits for the disk a good part of its time. `each` is what one job may hold. Never less than
-    one: a machine that is too small still marks, slowly.
+    Two more, because jobs wait for the disk and for the database a good part of their time. `each` is what one job may
+    hold. Never less than one: a machine that is too small still marks, slowly.
     """
-    together = min(int(cores) + 1, memory // each)
+    together = min(int(cores) + 2, memory // each)
     return max(1, together // max(1, workers))
 
 

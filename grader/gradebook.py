@@ -151,6 +151,8 @@ def _engine(db_url: str, begin: str) -> Engine:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
+            connection.execute("PRAGMA journal_mode=TRUNCATE")  # as durable, without a file made and removed each time
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Any) -> None:

@@ -8,6 +8,7 @@ side drops pairs that nothing but this table refers to any more (`sweep`) and te
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter, eq, is_
@@ -48,10 +49,10 @@ class Mirror:
 
 
 class Rows:
-    """Mirrors of dictionaries that entered together, so that one look tells that none of them has changed."""
+    """Mirrors of dictionaries that entered together, with their numbers: they are looked at and dropped in one go."""
 
-    def __init__(self, mirrors: list[Mirror]) -> None:
-        self.mirrors = mirrors
+    def __init__(self, numbers: range, mirrors: list[Mirror]) -> None:
+        self.numbers, self.mirrors = numbers, mirrors
         self._sizes = [len(mirror.seen) // 2 for mirror in mirrors]
 
     def unchanged(self) -> bool:
@@ -60,6 +61,10 @@ class Rows:
             return False
         pairs = chain.from_iterable(map(dict.items, map(_OBJECT, self.mirrors)))
         return all(map(is_, chain.from_iterable(pairs), chain.from_iterable(map(_SEEN, self.mirrors))))
+
+    def references(self) -> list[int]:
+        """How often each is referred to, as `getrefcount` says from here."""
+        return list(map(sys.getrefcount, map(_OBJECT, self.mirrors)))
 
 
 _OBJECT, _SEEN = attrgetter("object"), attrgetter("seen")
@@ -74,10 +79,11 @@ class Mirrors:
         self._parity = first % 2
         self.by_number: dict[int, Mirror] = {}
         self._by_object: dict[int, Mirror] = {}
+        self._single: dict[int, Mirror] = {}  # those that are in no row
         self._rows: list[Rows] = []
         self._rows_of: dict[int, Rows] = {}  # by the numbers of their mirrors
         self.origin = ""
-        self._lone = _count_of_lone_mirror()
+        self._lone, self._lone_in_rows = _counts_of_lone_mirror()
 
     def of(self, obj: Any) -> Mirror | None:
         """The mirror of this very object, if it has one."""
@@ -134,9 +140,11 @@ class Mirrors:
         self.by_number.update(zip(numbers, entered, strict=True))
         self._by_object.update(zip(map(id, objects), entered, strict=True))
         if kind is self._registry.by_type.get(dict):
-            rows = Rows(entered)
+            rows = Rows(numbers, entered)
             self._rows.append(rows)
             self._rows_of.update(dict.fromkeys(numbers, rows))
+        else:
+            self._single.update(zip(numbers, entered, strict=True))
         return entered
 
     def adopt(self, number: int, obj: Any, kind: Mutable) -> Mirror:
@@ -148,17 +156,28 @@ class Mirrors:
     def _enter(self, mirror: Mirror) -> Mirror:
         if len(self.by_number) >= MOST:
             raise ProtocolFault(f"More than {MOST} mutable values are on the link.")
-        self.by_number[mirror.number] = mirror
+        self.by_number[mirror.number] = self._single[mirror.number] = mirror
         self._by_object[id(mirror.object)] = mirror
         return mirror
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Forget these; unknown numbers are no fault."""
-        for number in numbers:
+        left = set(numbers)
+        for rows in self._rows[:] if left else ():
+            if left.issuperset(rows.numbers):
+                self._drop_rows(rows)
+                left.difference_update(rows.numbers)
+        for number in left:
             self._look_at_each(self._rows_of.get(number))
             mirror = self.by_number.pop(number, None)
             if mirror is not None:
-                del self._by_object[id(mirror.object)]
+                del self._single[number], self._by_object[id(mirror.object)]
+
+    def _drop_rows(self, rows: Rows) -> None:
+        self._rows.remove(rows)
+        for table in (self.by_number, self._rows_of):
+            deque(map(table.pop, rows.numbers), 0)
+        deque(map(self._by_object.pop, map(id, map(_OBJECT, rows.mirrors))), 0)
 
     def changed(self) -> list[tuple[Mirror, Parts]]:
         """Those that are no longer as both sides know them, with what they hold now."""
@@ -166,9 +185,7 @@ class Mirrors:
             if not rows.unchanged():
                 self._look_at_each(rows)
         found = []
-        for number, mirror in list(self.by_number.items()):
-            if number in self._rows_of:
-                continue
+        for mirror in list(self._single.values()):
             look = None
             if mirror.kind.look is not None:
                 look = mirror.kind.look(mirror.object)
@@ -189,6 +206,7 @@ class Mirrors:
             self._rows.remove(rows)
             for mirror in rows.mirrors:
                 del self._rows_of[mirror.number]
+                self._single[mirror.number] = mirror
 
     def alike(self, one: Any, two: Any) -> bool:
         """Whether two parts are the same, without calling anything that a student wrote."""
@@ -214,6 +232,7 @@ class Mirrors:
         """Forget all pairs: a cell is over."""
         self.by_number.clear()
         self._by_object.clear()
+        self._single.clear()
         self._rows.clear()
         self._rows_of.clear()
 
@@ -242,14 +261,17 @@ class Mirrors:
         """Drop what nothing else refers to; their numbers."""
         dropped: list[int] = []
         while True:
-            lone = [number for number, mirror in self.by_number.items() if self.is_lone(mirror)]
+            lone = [number for number, mirror in self._single.items() if self.is_lone(mirror)]
+            for rows in self._rows:
+                counted = zip(rows.numbers, rows.references(), strict=True)
+                lone += [number for number, count in counted if count <= self._lone_in_rows]
             if not lone:
                 return dropped
             self.drop(lone)
             dropped += lone
 
 
-def _count_of_lone_mirror() -> int:
-    """What `getrefcount` says, as `is_lone` asks, about a value that only a mirror holds."""
+def _counts_of_lone_mirror() -> tuple[int, int]:
+    """What `getrefcount` says about a value that only a mirror holds: as `is_lone` asks, and as `Rows` does."""
     mirror = Mirror(0, [], Mutable("", tuple, lambda target, parts: None), "")
-    return sys.getrefcount(mirror.object)
+    return sys.getrefcount(mirror.object), Rows(range(1), [mirror]).references()[0]

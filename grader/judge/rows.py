@@ -4,6 +4,7 @@ A row of values is a count and the values. Where a row has many values of one ki
 
     # <width> <data>        integers of 1, 2, 4 or 8 bytes each (width b, h, i, q)
     % <data>                floats
+    $ <texts> <data>        texts of which there are few different ones: those, and a byte each that says which
     & <numbers>             mutable values that both sides have
     = <number> <keys> ..    dicts with the same keys, sent for the first time: their numbers go up in steps of two
                             from that one; one row for each key holds their values, which are simple
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from grader.judge.writer import Writer
 
 MANY = 8
-TAGS = frozenset(b"#%&=")
+MOST_DIFFERENT = 255
+TAGS = frozenset(b"#%&=$")
 WIDTHS = {"b": 1, "h": 2, "i": 4, "q": 8}
 SIMPLE = frozenset({int, float, str, bytes, bool, type(None)})
 
@@ -37,6 +39,8 @@ def write_row(writer: Writer, parts: Parts) -> bool:
         return _write_integers(writer, parts)
     if kind is float:
         return _write_floats(writer, parts)
+    if kind is str:
+        return _write_texts(writer, parts)
     if kind is dict or kind is list:
         numbers = writer.mirrors.numbers_of(parts)
         if numbers is not None:
@@ -58,7 +62,32 @@ def read_row(reader: Reader, tag: int, count: int) -> Parts:
     if tag == 38:  # &
         at = reader.mirrors.at
         return tuple(at(number).object for number in struct.unpack(f"<{count}q", reader.take(count * 8)))
+    if tag == 36:  # $
+        return _read_texts(reader, count)
     return _read_records(reader, count)
+
+
+def _write_texts(writer: Writer, parts: Parts) -> bool:
+    if set(map(type, parts)) != {str}:
+        return False
+    different = tuple(dict.fromkeys(parts))
+    if len(different) > min(MOST_DIFFERENT, len(parts) // 2):
+        return False
+    places = {text: place for place, text in enumerate(different)}
+    writer.out += b"$"
+    writer.value(different)
+    writer.out += bytes(map(places.__getitem__, parts))
+    return True
+
+
+def _read_texts(reader: Reader, count: int) -> Parts:
+    different = reader.value()
+    if type(different) is not tuple or set(map(type, different)) != {str}:
+        raise ProtocolFault("Texts that are none.")
+    try:
+        return tuple(map(different.__getitem__, reader.take(count)))
+    except IndexError:
+        raise ProtocolFault("A text was named that was not sent.") from None
 
 
 def _write_integers(writer: Writer, parts: Parts) -> bool:

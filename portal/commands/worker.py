@@ -32,7 +32,7 @@ from portal.commands.options import data_option
     type=click.IntRange(1, 256),
     default=None,
     envvar="BITGOEUL_WORKER_JOBS",
-    help="Submissions to mark at once [default: one more than cores, as far as memory goes].",
+    help="Submissions to mark at once [default: two more than cores, as far as memory goes].",
 )
 def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     """Mark what students hand in, until stopped.

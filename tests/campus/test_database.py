@@ -87,3 +87,35 @@ def test_many_writers_at_once_all_succeed(database: Database) -> None:
         thread.join()
     with database.read() as session:
         assert len(session.scalars(select(Person)).all()) == 12
+
+
+def test_a_writer_goes_on_as_soon_as_the_one_before_it_has_ended(database: Database) -> None:
+    waits, order = threading.Event(), []
+
+    def write_next() -> None:
+        waits.set()
+        with database.write() as session:
+            order.append("second")
+            session.add(person("second"))
+
+    with database.write() as session:
+        session.add(person("first"))
+        session.flush()
+        thread = threading.Thread(target=write_next)
+        thread.start()
+        waits.wait()
+        thread.join(0.3)
+        order.append("first")
+        in_turn = database.engine.dialect.name == "sqlite"
+        assert order == (["first"] if in_turn else ["second", "first"])
+    thread.join()
+    with database.read() as session:
+        assert len(session.scalars(select(Person)).all()) == 2
+
+
+def test_a_block_that_raises_lets_the_next_writer_in(database: Database) -> None:
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), database.write():
+            raise ZeroDivisionError
+    with database.write() as session:
+        session.add(person("minji"))

@@ -6,6 +6,7 @@ import math
 import struct
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 from link_ends import Ends
 
@@ -34,6 +35,13 @@ ROWS = {
     "records": records("a", "b", "다"),
     "records of everything simple": [{"a": v} for v in (None, True, 1, 2**70, 1.5, "x", b"y", -1, "")],
     "a tuple of records": tuple(records("a")),
+    "few different texts": ["a", "나", "", "a"] * 4,
+    "as many different texts as a byte tells apart": [f"text {number % 255}" for number in range(510)],
+    "more different texts": [f"text {number % 256}" for number in range(512)],
+    "texts that are all different": [f"text {number}" for number in EIGHT],
+    "texts and a number": ["a"] * 8 + [1],
+    "texts and one of another type": ["a"] * 8 + [np.str_("a")],
+    "half a surrogate pair": ["\ud800"] * 8,
     "records with a value that is not simple": [*records("a"), {"a": [1]}],
     "records with other keys": [*records("a"), {"b": 1}],
     "records with the keys in another order": [*records("a", "b"), {"b": 1, "a": 2}],
@@ -106,6 +114,39 @@ def test_a_change_of_one_record_is_seen():
     assert ends.here.by_number[mirror.number].object is table[42]
 
 
+def test_a_table_that_nobody_refers_to_any_more_is_dropped_as_one():
+    ends = Ends()
+    table, other = records("name", count=100), records("name", count=10)
+    there = ends.carry((table, other))
+    numbers = {ends.here.of(record).number for record in other}
+    assert ends.here.sweep() == []
+    del table
+    dropped = ends.here.sweep()
+    assert len(dropped) == 101  # the list, then its records
+    ends.there.drop(dropped)
+    for side in (ends.here, ends.there):
+        assert numbers < side.by_number.keys()
+        assert len(side.by_number) == 11
+        assert side.changed() == []
+    there[1][3]["name"] = "new"
+    assert [mirror.object for mirror, _ in ends.there.changed()] == [there[1][3]]
+
+
+def test_a_record_that_somebody_still_holds_outlives_its_table():
+    ends = Ends()
+    table = records("name", count=100)
+    ends.carry(table)
+    kept = table[42]
+    del table
+    assert len(ends.here.sweep()) == 100
+    assert [mirror.object for mirror in ends.here.by_number.values()] == [kept]
+    kept["name"] = "new"
+    assert [mirror.object for mirror, _ in ends.here.changed()] == [kept]
+    del kept
+    assert len(ends.here.sweep()) == 1
+    assert not ends.here.by_number
+
+
 def number(value):
     return struct.pack("<q", value)
 
@@ -115,6 +156,11 @@ LIES = {
     "integers of no width": LIST + b"#x" + b"\x00" * 8,
     "fewer integers than announced": LIST + b"#q" + b"\x00" * 63,
     "fewer floats than announced": LIST + b"%" + b"\x00" * 63,
+    "fewer texts than announced": LIST + b"$" + b"(\x01s\x01a" + b"\x00" * 7,
+    "texts that are none": LIST + b"$" + b"(\x01j\x01" + b"\x00" * 8,
+    "no texts at all": LIST + b"$" + b"(\x00" + b"\x00" * 8,
+    "a list of texts in place of a row": LIST + b"$" + b"s\x01a" + b"\x00" * 8,
+    "a text that was not sent": LIST + b"$" + b"(\x01s\x01a" + b"\x00" * 7 + b"\x01",
     "references to what was never sent": LIST + b"&" + number(7) * 8,
     "records numbered as ours": LIST + b"=" + number(1) + b"\x01s\x01a" + b"\x08#b" + b"\x00" * 8,
     "records numbered below zero": LIST + b"=" + number(-16) + b"\x01s\x01a" + b"\x08#b" + b"\x00" * 8,

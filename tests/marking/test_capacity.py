@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -20,16 +21,16 @@ from grader.exposure import not_run_output
 from grader.phases import PhaseClock
 from grader.results import MarkingResult, NotebookResult
 from grader.sandbox.base import Cancelled, Ending
-from grader.workplace import sweep, workplace
+from grader.workplace import sweep, temporary_folder, workplace
 
 GIB = 1024**3
 NUMBERS = {
-    "one more than cores": (4.0, 64 * GIB, 1, 5),
+    "two more than cores": (4.0, 64 * GIB, 1, 6),
     "as many as fit into memory": (16.0, 9 * GIB, 1, 4),
-    "shared among workers": (8.0, 64 * GIB, 2, 4),
+    "shared among workers": (8.0, 64 * GIB, 2, 5),
     "never none": (0.5, GIB, 1, 1),
     "more workers than cores": (2.0, 64 * GIB, 5, 1),
-    "a fraction of a core is none": (2.9, 64 * GIB, 1, 3),
+    "a fraction of a core is none": (2.9, 64 * GIB, 1, 4),
 }
 
 
@@ -220,3 +221,14 @@ def test_a_name_that_somebody_else_took_is_not_used(tmp_path: Path) -> None:
     taken.symlink_to(elsewhere)
     with workplace(tmp_path) as mine:
         assert elsewhere not in mine.resolve().parents
+
+
+def test_what_is_unpacked_lies_in_memory_where_there_is_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    usual = Path(tempfile.gettempdir())
+    assert temporary_folder(tmp_path, room=1) == tmp_path
+    assert temporary_folder(tmp_path, room=1 << 60) == usual
+    assert temporary_folder(tmp_path / "missing", room=1) == usual
+    monkeypatch.setenv("TMPDIR", "/somewhere")
+    assert temporary_folder(tmp_path, room=1) == usual
