@@ -13,6 +13,9 @@ from ports import free_port
 from waiting import wait_for
 
 
+QUICK = 60  # seconds; alone it takes about 5 (`python -m bench start`), beside the attack suite up to 16
+
+
 def test_the_second_start_finds_the_first_ones_people_and_is_quick(tmp_path: Path) -> None:
     campus = Campus(tmp_path, free_port())
     campus.start()
@@ -20,8 +23,8 @@ def test_the_second_start_finds_the_first_ones_people_and_is_quick(tmp_path: Pat
     assert len(people) == 9
     token = campus.secret("portal_token")
     campus.stop()
-    assert campus.start() < 15
     try:
+        assert campus.start() < QUICK
         assert re.findall(r"(\S+)\s+(\w{4}-\w{4}-\w{4})", campus.said()) == people
         assert campus.secret("portal_token") == token
         username, password = people[-1]
