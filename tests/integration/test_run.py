@@ -12,7 +12,6 @@ from campus_process import Campus, Lab, command_line, descendants, running
 from ports import free_port
 from waiting import wait_for
 
-
 QUICK = 60  # seconds; alone it takes about 5 (`python -m bench start`), beside the attack suite up to 16
 
 
