@@ -85,7 +85,8 @@ def build_catalogue(folder: Path) -> Path:
     notebook = json.dumps(coursework.source_notebook())
     (source / f"{coursework.ASSIGNMENT}.ipynb").write_text(notebook, encoding="utf-8")
     described = course / "course.yaml"
-    described.write_text(described.read_text(encoding="utf-8").rstrip("\n") + "\n" + NUMBERS, encoding="utf-8")
+    text = described.read_text(encoding="utf-8")
+    described.write_text(text.replace("assignments:\n", f"assignments:\n{NUMBERS}", 1), encoding="utf-8")
     return folder
 
 
