@@ -258,14 +258,13 @@ class JudgePeer(Peer):
     def extras(self) -> Any:
         self._news = self.names.news()
         left, twins, names = signal.getitimer(signal.ITIMER_REAL)[0], self._twins, self._chance.names
-        if not self._news and twins is None and names == self._told_names and not names:
+        if not (self._news or names or self._told_names) and twins is None:
             return left
-        self._told_names = names
         return (left, tuple(self._news), twins, names, self._chance.news())
 
     def sent(self) -> None:
         self.names.told(self._news)
-        self._twins = None
+        self._twins, self._told_names = None, self._chance.names
 
     def take_extras(self, extras: Any) -> None:
         if extras is None:

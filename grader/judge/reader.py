@@ -153,7 +153,10 @@ class Reader:
         parts = self.parts()
         made = self.checked(kind.join, parts)
         mirror = self.mirrors.adopt(number, made, kind)
-        self.checked(mirror.agree_on, parts) if kind.look is not None else self.checked(mirror.agree)
+        if kind.look is None:
+            self.checked(mirror.agree)
+        else:  # its look tells whether it changes; to take it apart again would take longer than to build it
+            self.checked(mirror.agree_on, parts)
         return made
 
 
