@@ -25,6 +25,7 @@ import ipykernel
 from grader.sandbox.shell_descriptors import NAMES, Descriptors
 from grader.sandbox.shell_imports import code_of_imports
 from grader.sandbox.shell_kernel import build_kernel
+from grader.sandbox.shell_loop import LateLoop, is_made, running
 from grader.sandbox.shell_names import build_main, carry_over
 from grader.sandbox.shell_record import Recorder, add_timeout
 from grader.sandbox.shell_seeds import Seeds
@@ -90,7 +91,7 @@ class Shell:
         finally:
             (sys.stdout, sys.stderr), sys.argv = streams, argv
             builtins.input, getpass.getpass = self._asked
-            if self._loop is not None:
+            if is_made(self._loop):
                 self._loop.close()
                 asyncio.set_event_loop(None)
                 self._loop = None
@@ -160,7 +161,7 @@ class Shell:
             return self._import(index, source, code, count)
         self._only_imports = False
         if self._loop is None:
-            self._loop = asyncio.new_event_loop()
+            self._loop = LateLoop()
             asyncio.set_event_loop(self._loop)
         self.shell.compile.known = None if hashed is None else (source, hashed)
         self._printed.flush(*NAMES)  # what was printed since the last cell is nobody's
@@ -173,7 +174,7 @@ class Shell:
         self._printed.watch()
         handler = signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            self._handle(request, self._kernel.execute_request)
+            self._execute(request)
         except BaseException as error:  # an interrupt in the kernel's own code, a loop that the cell stopped
             self._recorder.add_error(type(error).__name__, str(error), [f"{type(error).__name__}: {error}"])
         finally:
@@ -228,7 +229,8 @@ class Shell:
 
     def _drop_loop(self) -> None:
         """Let go of the parent's event loop without touching the selector it shares with us."""
-        if self._loop is None:
+        if not is_made(self._loop):
+            self._loop = None
             return
         for part in ("_ssock", "_csock", "_selector"):
             handle = getattr(self._loop, part, None)
@@ -255,8 +257,23 @@ class Shell:
         waiting, self._recorder.to_kernel[:] = list(self._recorder.to_kernel), []
         for content in waiting:
             self._handle(self._request("comm_msg", content) | {"buffers": []}, self._kernel.comm_manager.comm_msg)
-        for _ in range(SETTLE if asyncio.all_tasks(self._loop) else 0):
+        for _ in range(SETTLE if is_made(self._loop) and asyncio.all_tasks(self._loop) else 0):
             self._loop.run_until_complete(asyncio.sleep(0))
+
+    def _execute(self, request: dict[str, Any]) -> None:
+        """Let the kernel run a cell: without a task, if it awaits nothing and none before used the event loop."""
+        if is_made(self._loop) or not self.shell.is_synchronous(request["content"]["code"]):
+            self._handle(request, self._kernel.execute_request)
+            return
+        assert self._loop is not None
+        self._printed.parent = request["header"]["msg_id"]
+        with running(self._loop):
+            self._context.run(self._execute_at_once, request)
+
+    def _execute_at_once(self, request: dict[str, Any]) -> None:
+        self._kernel.set_parent([], request, channel="shell")
+        self._receive("status", {"execution_state": "busy"}, request["header"]["msg_id"])
+        self._kernel.execute_at_once(request)
 
     def _handle(self, request: dict[str, Any], handler: Callable[..., Any]) -> None:
         """Let the kernel handle `request`, in the one context that all cells share."""

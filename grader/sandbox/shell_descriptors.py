@@ -6,10 +6,10 @@ prints more than a pipe holds must not stop both. No thread is left where a fork
 
 from __future__ import annotations
 
+import _thread
 import codecs
 import os
 import select
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,24 +34,24 @@ class Descriptors:
             self._ready.register(reading, select.POLLIN)
         self._wake = os.pipe()
         self._process = os.getpid()
-        self._thread: threading.Thread | None = None
+        self._watching: _thread.LockType | None = None  # held by the thread until it ends
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
         os.close(null)
 
     def watch(self, on_text: Callable[[], None]) -> None:
         """Empty the pipes in a thread too: a program that prints much would wait for us while we wait for it."""
-        if self._thread is None:
-            watched = tuple(self._pipes)
-            self._thread = threading.Thread(target=self._watch, args=(watched, on_text), name="IOWatch", daemon=True)
-            self._thread.start()
+        if self._watching is None:
+            self._watching = _thread.allocate_lock()
+            self._watching.acquire()
+            _thread.start_new_thread(self._watch, (tuple(self._pipes), on_text, self._watching))
 
     def rest(self) -> None:
         """End the thread, if this process has it."""
-        thread, self._thread = self._thread, None
-        if thread is not None and self._process == os.getpid():
+        watching, self._watching = self._watching, None
+        if watching is not None and self._process == os.getpid():
             os.write(self._wake[1], b".")
-            thread.join()
+            watching.acquire()
             os.read(self._wake[0], 1)
 
     def close(self) -> None:
@@ -81,14 +81,17 @@ class Descriptors:
             if text:
                 yield name, text
 
-    def _watch(self, watched: tuple[int, ...], on_text: Callable[[], None]) -> None:
+    def _watch(self, watched: tuple[int, ...], on_text: Callable[[], None], watching: _thread.LockType) -> None:
         poll = select.poll()
         for reading in (self._wake[0], *watched):
             poll.register(reading, select.POLLIN)
-        while True:
-            for reading, event in poll.poll():
-                if reading == self._wake[0]:
-                    return
-                on_text()
-                if not event & select.POLLIN:
-                    poll.unregister(reading)
+        try:
+            while True:
+                for reading, event in poll.poll():
+                    if reading == self._wake[0]:
+                        return
+                    on_text()
+                    if not event & select.POLLIN:
+                        poll.unregister(reading)
+        finally:
+            watching.release()

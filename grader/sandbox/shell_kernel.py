@@ -145,12 +145,15 @@ class OwnKernel(IPythonKernel):  # type: ignore[misc]
         return _WakingLoop(IOLoop.current())
 
     async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Run a cell. One that awaits nothing is run as ipykernel runs it, less what only a front end would hear."""
-        code = parent["content"]["code"]
-        if not self.shell.is_synchronous(code):
+        """Run a cell: as ipykernel runs it, and where it awaits nothing less what only a front end would hear."""
+        if self.shell.is_synchronous(parent["content"]["code"]):
+            self.execute_at_once(parent)
+        else:
             await super().execute_request(stream, ident, parent)
-            return
-        told = parent["header"]["msg_id"]
+
+    def execute_at_once(self, parent: dict[str, Any]) -> None:
+        """Run a cell that awaits nothing."""
+        code, told = parent["content"]["code"], parent["header"]["msg_id"]
         self.session.receive("execute_input", {}, told)
         self._forward_input(False)
         try:
@@ -166,7 +169,7 @@ class OwnKernel(IPythonKernel):  # type: ignore[misc]
         error = result.error_in_exec if result.error_before_exec is None else result.error_before_exec
         content: dict[str, Any] = {"status": "error", "ename": type(error).__name__, "evalue": str(error)}
         content["traceback"] = self.shell._last_traceback or []
-        self.session.send(stream, "execute_reply", json_clean(content), parent, ident=ident)
+        self.session.send(None, "execute_reply", json_clean(content), parent)
 
 
 for _own, _known in (

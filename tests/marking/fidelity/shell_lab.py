@@ -207,13 +207,13 @@ def a_fork_of_a_fork(shell: Any) -> Any:
     child = os.fork()
     if child == 0:
         shell.after_fork()
-        found = [shell.run(1, "print('child')\nimport os\nos.system('echo its program')\nx + 1", count=2)]
+        found = [shell.run(1, "print('child')\nimport os\nos.system('echo its program')\nprint(1)\nx + 1", count=2)]
         os.write(writing, json.dumps(found).encode())
         os._exit(0)
     os.close(writing)
     alone = len(os.listdir("/proc/self/task"))
     shell.go_on()
-    own = shell.run(1, "print('parent')\nimport os\nos.system('echo its program')\nx + 2", count=2)
+    own = shell.run(1, "print('parent')\nimport os\nos.system('echo its program')\nprint(1)\nx + 2", count=2)
     with os.fdopen(reading) as handle:
         others = json.load(handle)
     os.waitpid(child, 0)

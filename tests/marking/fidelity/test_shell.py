@@ -132,8 +132,8 @@ def test_an_updated_display_of_an_earlier_cell_is_told(scenes: Scenes) -> None:
 
 def test_a_fork_of_a_fork_goes_on_with_what_was_there(scenes: Scenes) -> None:
     outcome = scenes["a_fork_of_a_fork"]
-    assert shown(outcome["child"][0]) == ["stdout: child\nits program\n", "2"]
-    assert shown(outcome["parent"][0]) == ["stdout: parent\nits program\n", "3"]
+    assert shown(outcome["child"][0]) == ["stdout: child\nits program\n1\n", "2"]
+    assert shown(outcome["parent"][0]) == ["stdout: parent\nits program\n1\n", "3"]
 
 
 def test_no_thread_is_left_where_a_fork_is_made(scenes: Scenes) -> None:
