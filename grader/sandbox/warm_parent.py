@@ -20,6 +20,7 @@ from typing import Any
 
 from grader.sandbox import calls, control, job_root, parcel, seccomp
 from grader.sandbox.kept_modules import keep_modules
+from grader.sandbox.warm_memory import WarmMemory
 
 NAMESPACES = (
     calls.CLONE_NEWUSER
@@ -35,6 +36,7 @@ OWN_SCRATCH = 64 * 1024 * 1024
 
 def main() -> None:
     """Read a specification from descriptor 0, get ready, serve jobs until the worker closes it."""
+    memory = WarmMemory()
     channel = socket.socket(fileno=os.dup(0))
     try:
         spec, descriptors = control.receive_with(channel)
@@ -45,6 +47,8 @@ def main() -> None:
                 _isolate(spec, channel)
             step = "imports"
             ready = Parent(spec, channel, descriptors[0] if descriptors else None)
+            memory.settle()
+            gc.freeze()  # a collection in a fork would write to, and so copy, every page
         except (OSError, ImportError) as error:
             control.send_with(channel, {"failed": f"{step}: {error}"}, [])
             os._exit(1)
@@ -129,7 +133,6 @@ class Parent:
             os.dup2(null, number)
         os.close(null)
         gc.collect()
-        gc.freeze()  # a collection in a fork would write to, and so copy, every page
 
     def serve(self) -> None:
         """Fork for every request; reap. Raises ChannelClosed."""

@@ -238,6 +238,23 @@ def text_between_cells_is_nobodys(shell: Any) -> Any:
 
 
 @scene
+def a_cell_leaves_a_task(shell: Any) -> Any:
+    """The first cell to ask for the event loop, which is made only then: the task gets its first turn in that cell."""
+    begin = "import asyncio\nasync def twice():\n    print(1)\n    await asyncio.sleep(0)\n    print(2)\n"
+    return run(shell, begin + "task = asyncio.create_task(twice())\nprint(0)", "await task", "task.done()")
+
+
+@scene
+def a_plain_cell_leaves_the_loop_unmade(shell: Any) -> Any:
+    """What a plain cell costs: neither a selector nor a pair of sockets, only the thread that empties the pipes."""
+    before = len(os.listdir("/proc/self/fd"))
+    run(shell, "x = 1")
+    after = len(os.listdir("/proc/self/fd"))
+    run(shell, "import asyncio\nawait asyncio.sleep(0)", first=2)
+    return [before, after, len(os.listdir("/proc/self/fd"))]
+
+
+@scene
 def a_cell_stops_the_loop(shell: Any) -> Any:
     return run(shell, "import asyncio\nasyncio.get_running_loop().stop()\nawait asyncio.sleep(1)", "'still here'")
 

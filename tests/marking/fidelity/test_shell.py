@@ -150,6 +150,16 @@ def test_text_printed_between_two_cells_is_in_neither(scenes: Scenes) -> None:
     assert shown(scenes["text_between_cells_is_nobodys"][0]) == ["stdout: own\n"]
 
 
+def test_a_task_that_a_cell_leaves_behind_begins_in_it(scenes: Scenes) -> None:
+    cells = [shown(record) for record in scenes["a_cell_leaves_a_task"]]
+    assert cells == [["stdout: 0\n1\n"], [], ["True"]]  # what is printed later is nobody's, as in nbclient
+
+
+def test_a_cell_that_needs_no_event_loop_makes_none(scenes: Scenes) -> None:
+    before, plain, awaiting = scenes["a_plain_cell_leaves_the_loop_unmade"]
+    assert before == plain < awaiting
+
+
 def test_a_cell_that_stops_the_event_loop_spoils_only_itself(scenes: Scenes) -> None:
     stopped, following = scenes["a_cell_stops_the_loop"]
     assert shown(stopped) == ["RuntimeError"]
