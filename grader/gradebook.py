@@ -77,15 +77,14 @@ def write_marking(
     where the gradebook lacks the assignment.
     """
     with _connection(db_url, write=True) as connection:
-        known = rows.assignment_id(connection, assignment)
-        if known is None:
+        submission = rows.open_submission(connection, assignment, username)
+        if submission is None:
             raise ValueError(f"the gradebook has no assignment {assignment!r}")
-        stamp = submitted_at.astimezone(UTC).replace(tzinfo=None)
-        submission = rows.ensure_submission(connection, known, username, stamp)
         for part in result.notebooks:
             if part.name in submission.notebooks:
-                _store(connection, submission.notebooks[part.name], part)
-        _settle_penalty(connection, submission, late_percent)
+                _take_over(submission.notebooks[part.name], part)
+        _settle_penalty(submission, late_percent)
+        rows.store_submission(connection, submission, submitted_at.astimezone(UTC).replace(tzinfo=None))
         grades = _grades_of(submission)
         connection.commit()
         return grades
@@ -102,7 +101,8 @@ def settle_penalty(
         submission = rows.find_submission(connection, assignment, username)
         if submission is None:
             return None
-        _settle_penalty(connection, submission, late_percent)
+        _settle_penalty(submission, late_percent)
+        rows.store_submission(connection, submission)
         grades = _grades_of(submission)
         connection.commit()
         return grades
@@ -161,7 +161,8 @@ def _engine(db_url: str, begin: str) -> Engine:
     return engine
 
 
-def _store(connection: Connection, submitted: rows.NotebookRows, part: NotebookResult) -> None:
+def _take_over(submitted: rows.NotebookRows, part: NotebookResult) -> None:
+    """Put automatic scores and comments in the place of those that were there."""
     scores = {grade.cell: grade.auto_score for grade in part.grades}
     for grade in submitted.grades:
         if grade.cell in scores:
@@ -169,12 +170,10 @@ def _store(connection: Connection, submitted: rows.NotebookRows, part: NotebookR
             grade.waits = (grade.manual is not None or grade.auto is None) and not part.missing
     for comment in submitted.comments:
         comment.auto = part.comments.get(comment.cell)
-    rows.store_grades(connection, (grade for grade in submitted.grades if grade.cell in scores))
-    rows.store_comments(connection, submitted.comments)
 
 
-def _settle_penalty(connection: Connection, submission: rows.SubmissionRows, late_percent: float) -> None:
-    """Write nbgrader's `late_submission_penalty`, which its export takes off a submission's score.
+def _settle_penalty(submission: rows.SubmissionRows, late_percent: float) -> None:
+    """Set nbgrader's `late_submission_penalty`, which its export takes off a submission's score.
 
     As in nbgrader it is no more than the score; only where an answer waits for a person may it be, up to what that
     answer can give, so that the mark is right as soon as formgrader stores the points.
@@ -184,11 +183,8 @@ def _settle_penalty(connection: Connection, submission: rows.SubmissionRows, lat
     for notebook in notebooks:
         waiting = sum(grade.max_score - grade.score for grade in notebook.grades if grade.waits)
         parts.append(Part(max(0.0, notebook.score), notebook.max_score, max(0.0, waiting)))
-    before = [notebook.penalty for notebook in notebooks]
     for notebook, points in zip(notebooks, share_penalty(late_percent, parts), strict=True):
         notebook.penalty = points or None
-    if [notebook.penalty for notebook in notebooks] != before:
-        rows.store_penalties(connection, notebooks)
 
 
 def _grades_of(submission: rows.SubmissionRows) -> dict[str, NotebookGrades]:

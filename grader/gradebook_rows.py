@@ -1,4 +1,4 @@
-"""One submission in nbgrader's tables, read and written row by row, in a handful of statements.
+"""One submission in nbgrader's tables: read whole in two statements, written where it is new or has changed.
 
 Owns what `nbgrader.api`'s classes would do with one query for each attribute: making a submission with a grade and a
 comment for every cell, and nbgrader's rules for a score (a person's points replace the tests', extra credit comes on
@@ -8,13 +8,17 @@ top) and for a comment. The caller owns the transaction.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache, lru_cache
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row
+
+from grader.gradebook_statements import Write, statements
+
+GRADED = ("GradeCell", "TaskCell")
+COMMENTED = ("SolutionCell", "TaskCell")
 
 
 @dataclass
@@ -22,6 +26,7 @@ class GradeRow:
     """A row of `grade`, with the cell's name and points."""
 
     id: str
+    cell_id: str
     cell: str
     max_score: float
     auto: float | None = None
@@ -36,12 +41,18 @@ class GradeRow:
             return self.manual + (self.extra or 0.0)
         return 0.0 if self.auto is None else self.auto + (self.extra or 0.0)
 
+    @property
+    def ours(self) -> dict[str, Any]:
+        """The columns that marking writes."""
+        return {"auto_score": self.auto, "needs_manual_grade": self.waits}
+
 
 @dataclass
 class CommentRow:
     """A row of `comment`, with the cell's name."""
 
     id: str
+    cell_id: str
     cell: str
     auto: str | None = None
     manual: str | None = None
@@ -51,12 +62,17 @@ class CommentRow:
         """nbgrader's `Comment.comment`."""
         return self.auto if self.manual is None else self.manual
 
+    @property
+    def ours(self) -> dict[str, Any]:
+        return {"auto_comment": self.auto}
+
 
 @dataclass
 class NotebookRows:
     """A row of `submitted_notebook` with all that hangs on it."""
 
     id: str
+    notebook_id: str
     name: str
     penalty: float | None = None
     grades: list[GradeRow] = field(default_factory=list)
@@ -74,190 +90,131 @@ class NotebookRows:
     def waits(self) -> bool:
         return any(grade.waits for grade in self.grades)
 
+    @property
+    def ours(self) -> dict[str, Any]:
+        return {"late_submission_penalty": self.penalty}
+
+
+class Written(Protocol):
+    """A row that marking writes to."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def ours(self) -> dict[str, Any]: ...
+
 
 @dataclass
 class SubmissionRows:
-    """A row of `submitted_assignment` with its notebooks, by name."""
+    """A row of `submitted_assignment` with its notebooks, by name.
+
+    `stored` maps ids of rows to what the gradebook has in the columns that marking writes; what is not in it is new.
+    """
 
     id: str
-    notebooks: dict[str, NotebookRows]
-
-
-def assignment_id(connection: Connection, name: str) -> str | None:
-    """nbgrader's id of the assignment called `name`."""
-    found: str | None = connection.scalar(_statements().assignment, {"name": name})
-    return found
+    assignment_id: str
+    username: str
+    is_new: bool
+    student_is_new: bool
+    notebooks: dict[str, NotebookRows] = field(default_factory=dict)
+    stored: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def find_submission(connection: Connection, assignment: str, username: str) -> SubmissionRows | None:
-    """The student's submission, None where there is none."""
-    from nbgrader import api
-
-    table, assignments = api.SubmittedAssignment.__table__, api.Assignment.__table__
-    found = connection.scalar(
-        select(table.c.id)
-        .join(assignments, assignments.c.id == table.c.assignment_id)
-        .where(assignments.c.name == assignment, table.c.student_id == username)
-    )
-    return None if found is None else _load(connection, found)
+    """The student's submission to the assignment called `assignment`, None where there is none."""
+    known = connection.execute(statements().known, {"name": assignment, "student": username}).first()
+    if known is None or known.submission is None:
+        return None
+    found = SubmissionRows(known.submission, known.assignment, username, False, False)
+    _load(connection, found, fill=False)
+    return found
 
 
-def ensure_submission(connection: Connection, assignment: str, username: str, timestamp: datetime) -> SubmissionRows:
-    """The student's submission with every grade and comment in place, made where it is missing.
+def open_submission(connection: Connection, assignment: str, username: str) -> SubmissionRows | None:
+    """The student's submission with a grade and a comment for every cell, as nbgrader's `add_submission` makes it.
 
-    `assignment` is nbgrader's id, `timestamp` naive UTC as nbgrader stores it.
+    What is missing in the gradebook is new, until `store_submission` writes it. None where there is no such assignment.
     """
-    from nbgrader import api
-
-    said = _statements()
-    if connection.scalar(said.student, {"student": username}) is None:
-        connection.execute(insert(api.Student.__table__), {"id": username})
-    found = connection.scalar(said.submission, {"assignment": assignment, "student": username})
-    if found is None:
-        found = _new_id()
-        row = {"id": found, "assignment_id": assignment, "student_id": username, "timestamp": timestamp}
-        connection.execute(insert(api.SubmittedAssignment.__table__), row)
-    else:
-        connection.execute(said.stamp, {"key": found, "stamp": timestamp})
-    _fill(connection, found, assignment)
-    return _load(connection, found)
+    known = connection.execute(statements().known, {"name": assignment, "student": username}).first()
+    if known is None:
+        return None
+    is_new = known.submission is None
+    key = _new_id() if is_new else known.submission
+    found = SubmissionRows(key, known.assignment, username, is_new, known.student is None)
+    _load(connection, found, fill=True)
+    return found
 
 
-def store_grades(connection: Connection, grades: Iterable[GradeRow]) -> None:
-    """Write automatic scores and whether a person has to look."""
-    from nbgrader import api
-
-    table = api.Grade.__table__
-    rows = [{"key": grade.id, "auto": grade.auto, "waits": grade.waits} for grade in grades]
-    if rows:
-        connection.execute(_update(table, "auto_score", "needs_manual_grade"), _renamed(rows, waits="more"))
-
-
-def store_comments(connection: Connection, comments: Iterable[CommentRow]) -> None:
-    """Write automatic comments."""
-    from nbgrader import api
-
-    rows = [{"key": comment.id, "auto": comment.auto} for comment in comments]
-    if rows:
-        connection.execute(_update(api.Comment.__table__, "auto_comment"), rows)
-
-
-def store_penalties(connection: Connection, notebooks: Iterable[NotebookRows]) -> None:
-    """Write what lateness takes off."""
-    from nbgrader import api
-
-    rows = [{"key": notebook.id, "auto": notebook.penalty} for notebook in notebooks]
-    if rows:
-        connection.execute(_update(api.SubmittedNotebook.__table__, "late_submission_penalty"), rows)
+def store_submission(connection: Connection, rows: SubmissionRows, timestamp: datetime | None = None) -> None:
+    """Write what is new or has changed; `timestamp` is when it was handed in, naive UTC as nbgrader stores it."""
+    said = statements()
+    if rows.student_is_new:
+        connection.execute(said.add_student, {"id": rows.username})
+    if rows.is_new:
+        made = {"id": rows.id, "assignment_id": rows.assignment_id, "student_id": rows.username}
+        connection.execute(said.add_submission, made | {"timestamp": timestamp})
+    elif timestamp is not None:
+        connection.execute(said.stamp, {"key": rows.id, "timestamp": timestamp})
+    books = list(rows.notebooks.values())
+    own = {book.id: {"notebook_id": book.notebook_id, "assignment_id": rows.id} for book in books}
+    _store(connection, said.notebook, books, rows.stored, own)
+    own = {row.id: {"notebook_id": book.id, "cell_id": row.cell_id} for book in books for row in book.grades}
+    _store(connection, said.grade, [row for book in books for row in book.grades], rows.stored, own)
+    own = {row.id: {"notebook_id": book.id, "cell_id": row.cell_id} for book in books for row in book.comments}
+    _store(connection, said.comment, [row for book in books for row in book.comments], rows.stored, own)
 
 
-@lru_cache(maxsize=8)
-def _update(table: Any, first: str, second: str | None = None) -> Any:
-    values: dict[str, Any] = {first: bindparam("auto")} | ({second: bindparam("more")} if second else {})
-    return update(table).where(table.c.id == bindparam("key")).values(values)
-
-
-def _renamed(rows: list[dict[str, Any]], **names: str) -> list[dict[str, Any]]:
-    return [{names.get(key, key): value for key, value in row.items()} for row in rows]
-
-
-def _fill(connection: Connection, submission: str, assignment: str) -> None:
-    """Add the rows that are missing, as nbgrader's `add_submission` does."""
-    from nbgrader import api
-
-    said = _statements()
-    have: dict[str, str] = {row.notebook_id: row.id for row in connection.execute(said.books, {"key": submission})}
-    new: set[str] = set()
-    for key in connection.scalars(said.notebooks, {"assignment": assignment}).all():
-        if key not in have:
-            have[key] = _new_id()
-            new.add(key)
+def _store(
+    connection: Connection,
+    write: Write,
+    rows: Sequence[Written],
+    stored: dict[str, dict[str, Any]],
+    keys: dict[str, dict[str, str]],
+) -> None:
+    """Insert the rows that are new, with their foreign `keys`, and update those that are not as they are `stored`."""
+    new = [{"id": row.id} | keys[row.id] | row.ours for row in rows if row.id not in stored]
+    changed = [{"key": row.id} | row.ours for row in rows if row.id in stored and stored[row.id] != row.ours]
     if new:
-        rows = [{"id": have[key], "assignment_id": submission, "notebook_id": key} for key in sorted(new)]
-        connection.execute(insert(api.SubmittedNotebook.__table__), rows)
-    cells = connection.execute(said.cells, {"notebooks": list(have)}).all()
-    old = [have[key] for key in have if key not in new]  # a new one has nothing yet
-    for table, kinds, filled_of in (
-        (api.Grade.__table__, _GRADED, said.graded),
-        (api.Comment.__table__, _COMMENTED, said.commented),
-    ):
-        filled = set(connection.execute(filled_of, {"notebooks": old}).all()) if old else set()
-        added: list[dict[str, Any]] = [
-            {"id": _new_id(), "cell_id": cell, "notebook_id": have[notebook]}
-            for cell, notebook, kind in cells
-            if kind in kinds and (cell, have[notebook]) not in filled
-        ]
-        if added and table is api.Grade.__table__:
-            added = [row | {"needs_manual_grade": True} for row in added]
-        if added:
-            connection.execute(insert(table), added)
+        connection.execute(write.insert, new)
+    if changed:
+        connection.execute(write.update, changed)
 
 
-_GRADED = ("GradeCell", "TaskCell")
-_COMMENTED = ("SolutionCell", "TaskCell")
+def _load(connection: Connection, rows: SubmissionRows, *, fill: bool) -> None:
+    """Read the notebooks, grades and comments; with `fill` make those that are missing."""
+    given = {"assignment": rows.assignment_id, "submission": rows.id}
+    for row in connection.execute(statements().cells, given):
+        book = rows.notebooks.get(row.name)
+        if book is None:
+            if row.book is None and not fill:
+                continue
+            book = NotebookRows(row.book or _new_id(), row.notebook, row.name, row.penalty)
+            rows.notebooks[row.name] = book
+            if row.book is not None:
+                rows.stored[book.id] = book.ours
+        if row.type in GRADED and (fill or row.grade is not None):
+            book.grades.append(_grade_of(row, rows))
+        if row.type in COMMENTED and (fill or row.comment is not None):
+            book.comments.append(_comment_of(row, rows))
 
 
-def _load(connection: Connection, submission: str) -> SubmissionRows:
-    said = _statements()
-    rows = connection.execute(said.named_books, {"key": submission})
-    found = {row.id: NotebookRows(row.id, row.name, row.late_submission_penalty) for row in rows}
-    for row in connection.execute(said.grades, {"notebooks": list(found)}):
-        found[row.notebook_id].grades.append(
-            GradeRow(
-                row.id, row.name, row.most, row.auto_score, row.manual_score, row.extra_credit, row.needs_manual_grade
-            )
-        )
-    for row in connection.execute(said.comments, {"notebooks": list(found)}):
-        found[row.notebook_id].comments.append(CommentRow(row.id, row.name, row.auto_comment, row.manual_comment))
-    return SubmissionRows(submission, {notebook.name: notebook for notebook in found.values()})
+def _grade_of(row: Row[*tuple[Any, ...]], rows: SubmissionRows) -> GradeRow:
+    if row.grade is None:
+        return GradeRow(_new_id(), row.cell, row.cell_name, row.most)
+    grade = GradeRow(
+        row.grade, row.cell, row.cell_name, row.most, row.auto_score, row.manual_score, row.extra_credit, row.waits
+    )
+    rows.stored[grade.id] = grade.ours
+    return grade
 
 
-class _Statements:
-    """Built once: to build them takes longer than to run them."""
-
-    def __init__(self) -> None:
-        from nbgrader import api
-
-        students, submitted = api.Student.__table__, api.SubmittedAssignment.__table__
-        books, notebooks = api.SubmittedNotebook.__table__, api.Notebook.__table__
-        grade, comment, base = api.Grade.__table__, api.Comment.__table__, api.BaseCell.__table__
-        points, tasks = api.GradeCell.__table__, api.TaskCell.__table__
-        these: BindParameter[Any] = bindparam("notebooks", expanding=True)
-        assignments = api.Assignment.__table__
-        self.assignment = select(assignments.c.id).where(assignments.c.name == bindparam("name"))
-        self.student = select(students.c.id).where(students.c.id == bindparam("student"))
-        self.submission = select(submitted.c.id).where(
-            submitted.c.assignment_id == bindparam("assignment"), submitted.c.student_id == bindparam("student")
-        )
-        self.stamp = update(submitted).where(submitted.c.id == bindparam("key")).values(timestamp=bindparam("stamp"))
-        self.books = select(books.c.notebook_id, books.c.id).where(books.c.assignment_id == bindparam("key"))
-        self.notebooks = select(notebooks.c.id).where(notebooks.c.assignment_id == bindparam("assignment"))
-        self.cells = select(base.c.id, base.c.notebook_id, base.c.type).where(base.c.notebook_id.in_(these))
-        self.graded = select(grade.c.cell_id, grade.c.notebook_id).where(grade.c.notebook_id.in_(these))
-        self.commented = select(comment.c.cell_id, comment.c.notebook_id).where(comment.c.notebook_id.in_(these))
-        self.named_books = (
-            select(books.c.id, notebooks.c.name, books.c.late_submission_penalty)
-            .join(notebooks, notebooks.c.id == books.c.notebook_id)
-            .where(books.c.assignment_id == bindparam("key"))
-            .order_by(notebooks.c.name)
-        )
-        self.grades = (
-            select(grade, base.c.name, func.coalesce(points.c.max_score, tasks.c.max_score, 0.0).label("most"))
-            .join(base, base.c.id == grade.c.cell_id)
-            .outerjoin(points, points.c.id == base.c.id)
-            .outerjoin(tasks, tasks.c.id == base.c.id)
-            .where(grade.c.notebook_id.in_(these))
-        )
-        self.comments = (
-            select(comment, base.c.name)
-            .join(base, base.c.id == comment.c.cell_id)
-            .where(comment.c.notebook_id.in_(these))
-        )
-
-
-@cache
-def _statements() -> _Statements:
-    return _Statements()
+def _comment_of(row: Row[*tuple[Any, ...]], rows: SubmissionRows) -> CommentRow:
+    if row.comment is None:
+        return CommentRow(_new_id(), row.cell, row.cell_name)
+    comment = CommentRow(row.comment, row.cell, row.cell_name, row.auto_comment, row.manual_comment)
+    rows.stored[comment.id] = comment.ours
+    return comment
 
 
 def _new_id() -> str:

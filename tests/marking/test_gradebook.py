@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import stock
 from nbgrader.api import Gradebook
+from sqlalchemy import Engine, event
 
 from courses.model import Text
 from grader.gradebook import gradebook_url, marks, read_grades, write_marking
@@ -42,6 +44,23 @@ def test_a_marking_is_stored_once_and_read_back(course: Path) -> None:
     (mark,) = marks(course)
     assert (mark.username, mark.assignment, mark.score, mark.max_score) == ("kim", "ps1", 5.0, 11.0)
     assert (mark.auto, mark.manual, mark.needs_manual, mark.submitted_at) == (5.0, 0.0, True, WHEN)
+
+
+def test_a_marking_takes_few_statements_and_one_that_changes_nothing_writes_none(course: Path) -> None:
+    said: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        said.append(statement.split()[0])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        write_marking(gradebook_url(course), "ps1", "kim", WHEN, result())
+        first, said[:] = list(said), []
+        write_marking(gradebook_url(course), "ps1", "kim", WHEN, result())
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert first == ["BEGIN", "SELECT", "SELECT", *["INSERT"] * 5]
+    assert said == ["BEGIN", "SELECT", "SELECT", "UPDATE"]  # when it was handed in
 
 
 def test_manual_scores_and_comments_survive_a_new_marking(course: Path) -> None:
