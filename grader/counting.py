@@ -7,18 +7,19 @@ later never replaces a newer one; of two equally good ones the newer counts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from grader.jobs import enqueue_marking
 from grader.lateness import penalty
 from grader.models import Assignment, Attempt, Counting, Marking, MarkingKind, MarkingState
-from grader.policies import Deadlines, deadlines, no_deadline
+from grader.policies import Deadlines, deadlines, deadlines_for_one
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,39 @@ def _marked(username: bool) -> Select[*tuple[Any, ...]]:
 
 
 _MARKED, _MARKED_OF_ONE = _marked(username=False), _marked(username=True)
-_WITH_ASSIGNMENT = (
-    select(Attempt, Assignment)
-    .join(Assignment, Assignment.id == Attempt.assignment_id)
-    .where(Attempt.id == bindparam("attempt"))
-)
-_HELD = _WITH_ASSIGNMENT.with_for_update(read=True, of=Assignment).execution_options(populate_existing=True)
+
+
+def _to_rule_on() -> Select[*tuple[Any, ...]]:
+    """One student's attempts at the assignment of one of them, with the points of each one's newest marking."""
+    mine, assignment, marking = table_of(Attempt), table_of(Assignment), table_of(Marking)
+    fresh, newest = mine.alias("fresh"), marking.alias("newest")
+    last = select(func.max(marking.c.id)).where(
+        marking.c.attempt_id == mine.c.id,
+        marking.c.kind == MarkingKind.MARK,
+        marking.c.state == MarkingState.DONE,
+    )
+    return (
+        select(
+            mine.c.id.label("attempt_id"),
+            mine.c.number,
+            mine.c.username,
+            mine.c.received_at,
+            mine.c.due_at.label("held"),
+            newest.c.id.label("marking_id"),
+            newest.c.score,
+            newest.c.max_score,
+            *assignment.c,
+        )
+        .select_from(fresh)
+        .join(assignment, assignment.c.id == fresh.c.assignment_id)
+        .join(mine, and_(mine.c.assignment_id == fresh.c.assignment_id, mine.c.username == fresh.c.username))
+        .outerjoin(newest, newest.c.id == last.correlate(mine).scalar_subquery())
+        .where(fresh.c.id == bindparam("attempt"))
+    )
+
+
+_TO_RULE_ON = _to_rule_on()
+_HELD = _TO_RULE_ON.with_for_update(read=True, of=table_of(Assignment))
 
 
 def marked_attempts(session: Session, assignment_id: int, username: str | None = None) -> dict[str, list[Marked]]:
@@ -119,12 +147,18 @@ def rule_on(session: Session, attempt_id: int, score: float, max_score: float, *
 
     With `hold`, policies and extensions of the assignment stay as they are until the transaction ends.
     """
-    attempt, assignment = session.execute(_HELD if hold else _WITH_ASSIGNMENT, {"attempt": attempt_id}).one()
-    holding = deadlines(session, assignment) if assignment.due_at is not None else no_deadline(assignment)
-    fresh = Marked(attempt, score, max_score).standing(holding)
-    known = marked_attempts(session, assignment.id, attempt.username).get(attempt.username, [])
-    standings = [marked.standing(holding) for marked in known]
-    return Ruling(choose(standings, fresh, assignment.counting), holding.of(attempt).percent)
+    rows: Sequence[Any] = session.execute(_HELD if hold else _TO_RULE_ON, {"attempt": attempt_id}).all()
+    assignment = rows[0]  # each has all of its columns
+    holding = deadlines_for_one(session, assignment, assignment.username)
+    standings = [_standing(row, row.score, row.max_score, holding) for row in rows if row.marking_id is not None]
+    fresh = next(row for row in rows if row.attempt_id == attempt_id)
+    counts = choose(standings, _standing(fresh, score, max_score, holding), assignment.counting)
+    return Ruling(counts, holding.under(fresh.held, fresh.username, fresh.received_at).percent)
+
+
+def _standing(row: Any, score: float | None, max_score: float | None, holding: Deadlines) -> Standing:
+    off = penalty(holding.under(row.held, row.username, row.received_at).percent, max_score or 0.0)
+    return Standing(row.attempt_id, row.number, score or 0.0, off)
 
 
 def enqueue_if_overtaken(session: Session, counting: int, placed: int | None, now: datetime) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from grader import archive
 from grader.course_folder import SHOWN
 from grader.exposure import show
@@ -102,29 +103,29 @@ def add_feedback(
     grades: Mapping[str, NotebookGrades],
     policy: FeedbackPolicy,
     now: datetime,
-) -> Feedback:
+) -> None:
     """Make `stored` the attempt's newest feedback.
 
     It is released at once where the policy says so, and where the student has already seen an earlier one.
     """
-    seen = session.scalar(_SEEN, {"attempt": attempt_id})
-    at_once = policy is FeedbackPolicy.AT_ONCE or bool(seen)
-    feedback = Feedback(
-        attempt_id=attempt_id,
-        sha256=stored.sha256,
-        size=stored.size,
-        score=sum(part.score - part.late_penalty for part in grades.values()),
-        max_score=sum(part.max_score for part in grades.values()),
-        needs_manual=any(part.needs_manual for part in grades.values()),
-        created_at=now,
-        released_at=now if at_once else None,
-    )
-    session.add(feedback)
-    session.flush()
-    return feedback
+    at_once = policy is FeedbackPolicy.AT_ONCE or session.scalar(_SEEN, {"attempt": attempt_id}) is not None
+    made = {
+        "attempt_id": attempt_id,
+        "sha256": stored.sha256,
+        "size": stored.size,
+        "score": sum(part.score - part.late_penalty for part in grades.values()),
+        "max_score": sum(part.max_score for part in grades.values()),
+        "needs_manual": any(part.needs_manual for part in grades.values()),
+        "created_at": now,
+        "released_at": now if at_once else None,
+    }
+    session.execute(_ADD, made)
 
 
-_SEEN = select(func.count()).where(Feedback.attempt_id == bindparam("attempt"), Feedback.released_at.is_not(None))
+_ADD = insert(table_of(Feedback))
+_SEEN = (
+    select(Feedback.id).where(Feedback.attempt_id == bindparam("attempt"), Feedback.released_at.is_not(None)).limit(1)
+)
 
 
 def release_feedback(session: Session, assignment_id: int, now: datetime, username: str | None = None) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from cohorts.database import Database
+from cohorts.database import Database, table_of
 from grader.doorbell import Bell, ring
 from grader.models import Assignment, Attempt, Counting, FeedbackPolicy, Marking, MarkingKind, MarkingState
 from grader.needs import needs_of
@@ -190,13 +190,16 @@ def set_aside(marking: Marking, log: str, now: datetime) -> None:
 
 # Statements of every job, built once: to build them takes longer than to run them.
 
+_MARKING = table_of(Marking)
 _HELD: ColumnElement[bool] = and_(
-    Marking.id == bindparam("held_id"), Marking.claim == bindparam("held_claim"), Marking.state == MarkingState.RUNNING
+    _MARKING.c.id == bindparam("held_id"),
+    _MARKING.c.claim == bindparam("held_claim"),
+    _MARKING.c.state == MarkingState.RUNNING,
 )
-_ITS_ID = select(Marking.id).where(_HELD)
+_ITS_ID = select(_MARKING.c.id).where(_HELD)
 _ITSELF = select(Marking).where(_HELD).with_for_update()
 _FINISH = (
-    update(Marking)
+    update(_MARKING)
     .where(_HELD)
     .values(
         state=MarkingState.DONE,
@@ -204,5 +207,4 @@ _FINISH = (
         phase=None,
         **{name: bindparam(f"new_{name}") for name in (*Ended.__dataclass_fields__, "finished_at")},
     )
-    .execution_options(synchronize_session=False)
 )

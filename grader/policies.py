@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cohorts.errors import CampusError, Conflict, Forbidden, Invalid
@@ -96,13 +96,27 @@ class Deadlines:
 
     def of(self, attempt: Attempt) -> Lateness:
         """How late an attempt is: by the deadline that holds now, or the later one under which it was handed in."""
-        due_at = self.due_for(attempt.username)
-        if due_at is None or attempt.due_at is None:
+        return self.under(attempt.due_at, attempt.username, attempt.received_at)
+
+    def under(self, held: datetime | None, username: str, received_at: datetime) -> Lateness:
+        """How late an attempt is that arrived at `received_at`, when `held` was the student's deadline."""
+        due_at = self.due_for(username)
+        if due_at is None or held is None:
             return ON_TIME
-        return lateness(self.policy.late, max(due_at, attempt.due_at), attempt.received_at, self.zone)
+        return lateness(self.policy.late, max(due_at, held), received_at, self.zone)
 
 
 _EXTENSIONS = select(Extension.username, Extension.due_at).where(Extension.assignment_id == bindparam("assignment"))
+_OF_ONE = (
+    select(Cohort.timezone, Extension.due_at)
+    .select_from(Offering)
+    .join(Cohort, Cohort.id == Offering.cohort_id)
+    .outerjoin(
+        Extension,
+        and_(Extension.assignment_id == bindparam("assignment"), Extension.username == bindparam("username")),
+    )
+    .where(Offering.id == bindparam("offering"))
+)
 
 
 def deadlines(session: Session, assignment: Assignment) -> Deadlines:
@@ -112,15 +126,19 @@ def deadlines(session: Session, assignment: Assignment) -> Deadlines:
     return Deadlines(policy_of(assignment), extensions, timezone_of(session, assignment.offering_id))
 
 
-def no_deadline(assignment: Assignment) -> Deadlines:
-    """What holds for an assignment without a deadline: nothing is late, and nobody has to be asked."""
-    return Deadlines(policy_of(assignment), {}, "UTC")
+def deadlines_for_one(session: Session, assignment: Assignment, username: str) -> Deadlines:
+    """What holds now for one student."""
+    if assignment.due_at is None:  # nothing is late, and nobody has to be asked
+        return Deadlines(policy_of(assignment), {}, "UTC")
+    asked = {"assignment": assignment.id, "offering": assignment.offering_id, "username": username}
+    zone, extended = session.execute(_OF_ONE, asked).one()
+    return Deadlines(policy_of(assignment), {} if extended is None else {username: extended}, zone)
 
 
 def lateness_of(session: Session, attempt_id: int) -> Lateness:
     """How late one attempt is, by what holds now."""
     attempt = session.get_one(Attempt, attempt_id)
-    return deadlines(session, attempt.assignment).of(attempt)
+    return deadlines_for_one(session, attempt.assignment, attempt.username).of(attempt)
 
 
 def due_for(session: Session, assignment: Assignment, username: str) -> datetime | None:

@@ -56,6 +56,7 @@ def record_marking(
         with database.read() as session:
             jobs.require_held(session, job)
             ruling = rule_on(session, job.attempt_id, result.score, result.max_score)
+        placed: int | None = job.attempt_id
         if ruling.counts == job.attempt_id:
             place_marking(
                 offering,
@@ -75,6 +76,7 @@ def record_marking(
                 ruling.percent,
             )
         else:
+            placed = placed_attempt(offering, job.assignment, job.username)
             grades = own_grades(result, ruling.percent)
         stored = StoredBundle.keep(storage, build_bundle(pages_of_marking(source, result, grades)))
         ended = Ended(
@@ -98,7 +100,6 @@ def record_marking(
                 policy=job.feedback_policy if result.integrity == "clean" else FeedbackPolicy.MANUAL,
                 now=now,
             )
-            placed = placed_attempt(offering, job.assignment, job.username)
             final = rule_on(session, job.attempt_id, result.score, result.max_score, hold=True)
             enqueue_if_overtaken(session, final.counts, placed, now)
             if final.percent != ruling.percent:  # an extension or another policy came in between
