@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import BindParameter, ColumnElement, FromClause, Row, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
 
-from cohorts.database import Database
+from cohorts.database import Database, table_of
 from grader.doorbell import Bell, ring
 from grader.jobs import CLAIM_SECONDS, MOST_TRIES, Job, set_aside
 from grader.models import Assignment, Attempt, Marking, MarkingState
@@ -65,6 +65,9 @@ def _take(session: Session, found: Row[Any], worker: str, now: datetime) -> Job:
 
 def _next(session: Session, asked: Mapping[str, Any]) -> Row[Any] | None:
     """The marking whose turn it is, locked. On PostgreSQL those that others are just taking are passed over."""
+    first = session.execute(_FIRST, asked).first()
+    if first is not None:
+        return first
     start = session.execute(_START, {**asked, "above": -1}).one()
     silent, of_silent, priority = start[0], start[1], start[2]
     while priority is not None and (silent is None or priority < of_silent):
@@ -81,85 +84,104 @@ def _next(session: Session, asked: Mapping[str, Any]) -> Row[Any] | None:
 
 # The statements, built once: to build them takes longer than to run them.
 
+_MARKING, _ATTEMPT, _ASSIGNMENT = table_of(Marking), table_of(Attempt), table_of(Assignment)
+_PRIORITY: BindParameter[int] = bindparam("priority")
+_SINCE: BindParameter[datetime] = bindparam("since")
+_NEEDS: BindParameter[str] = bindparam("needs")
 
-def _waiting(job: type[Marking] = Marking) -> tuple[ColumnElement[bool], ...]:
-    return job.state == MarkingState.QUEUED, job.needs == bindparam("needs"), job.priority == bindparam("priority")
+
+def _waiting(job: FromClause = _MARKING, priority: ColumnElement[Any] = _PRIORITY) -> tuple[ColumnElement[bool], ...]:
+    return job.c.state == MarkingState.QUEUED, job.c.needs == _NEEDS, job.c.priority == priority
+
+
+def _silent(job: FromClause = _MARKING) -> ColumnElement[bool]:
+    return and_(job.c.state == MarkingState.RUNNING, job.c.needs == _NEEDS, job.c.heartbeat_at < _SINCE)
+
+
+def _lowest(job: FromClause, *wanted: ColumnElement[bool]) -> Select[int]:
+    """The priority that goes before all others that wait."""
+    return select(func.min(job.c.priority)).where(job.c.state == MarkingState.QUEUED, job.c.needs == _NEEDS, *wanted)
 
 
 def _locked(*wanted: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     """What a worker must know (see Job) of the oldest such marking, locked."""
     query = (
         select(
-            Marking.id.label("marking_id"),
-            Marking.kind,
-            Marking.tries,
-            Marking.attempt_id,
-            Attempt.number,
-            Attempt.username,
-            Attempt.sha256,
-            Attempt.received_at,
-            Attempt.assignment_id,
-            Assignment.name.label("assignment"),
-            Assignment.offering_id,
-            Assignment.counting,
-            Assignment.feedback_policy,
-            Assignment.time_limit_seconds,
-            Assignment.image,
-            Marking.needs,
+            _MARKING.c.id.label("marking_id"),
+            _MARKING.c.kind,
+            _MARKING.c.tries,
+            _MARKING.c.attempt_id,
+            _ATTEMPT.c.number,
+            _ATTEMPT.c.username,
+            _ATTEMPT.c.sha256,
+            _ATTEMPT.c.received_at,
+            _ATTEMPT.c.assignment_id,
+            _ASSIGNMENT.c.name.label("assignment"),
+            _ASSIGNMENT.c.offering_id,
+            _ASSIGNMENT.c.counting,
+            _ASSIGNMENT.c.feedback_policy,
+            _ASSIGNMENT.c.time_limit_seconds,
+            _ASSIGNMENT.c.image,
+            _MARKING.c.needs,
         )
-        .join(Attempt, Attempt.id == Marking.attempt_id)
-        .join(Assignment, Assignment.id == Attempt.assignment_id)
+        .join(_ATTEMPT, _ATTEMPT.c.id == _MARKING.c.attempt_id)
+        .join(_ASSIGNMENT, _ASSIGNMENT.c.id == _ATTEMPT.c.assignment_id)
     )
-    return query.where(*wanted).order_by(Marking.id).limit(1).with_for_update(skip_locked=True, of=Marking)
+    return query.where(*wanted).order_by(_MARKING.c.id).limit(1).with_for_update(skip_locked=True, of=_MARKING)
 
 
-def _turns() -> Select[*tuple[Any, ...]]:
-    """The offerings that wait with a priority, the one whose turn it is first.
+def _turns(priority: ColumnElement[Any]) -> Select[str, int]:
+    """The offerings that wait with a priority, each with its oldest marking, the one whose turn it is first.
 
     They are found by stepping from each to the next through the index, so that ten thousand waiting jobs of a few
     offerings cost no more than ten.
     """
-    lane = select(func.min(Marking.offering_id).label("offering_id")).where(*_waiting()).cte("lane", recursive=True)
-    following = select(func.min(Marking.offering_id)).where(*_waiting(), Marking.offering_id > lane.c.offering_id)
+    waits, job = _MARKING.alias("waits"), _MARKING.alias("job")
+    start = select(func.min(waits.c.offering_id).label("offering_id")).where(*_waiting(waits, priority))
+    lane = start.cte("lane", recursive=True)
+    following = select(func.min(waits.c.offering_id)).where(
+        *_waiting(waits, priority), waits.c.offering_id > lane.c.offering_id
+    )
     lane = lane.union_all(
         select(following.correlate(lane).scalar_subquery()).where(lane.c.offering_id.is_not(None)).select_from(lane)
     )
-    job = aliased(Marking)
-    its = job.offering_id == lane.c.offering_id
-    running = select(func.count(job.id)).where(its, job.state == MarkingState.RUNNING).scalar_subquery()
-    served = select(func.max(job.started_at)).where(its).scalar_subquery()
-    oldest = select(func.min(job.id)).where(its, *_waiting(job)).scalar_subquery()
-    query = select(lane.c.offering_id).where(lane.c.offering_id.is_not(None))
+    its = job.c.offering_id == lane.c.offering_id
+    running = select(func.count(job.c.id)).where(its, job.c.state == MarkingState.RUNNING).scalar_subquery()
+    served = select(func.max(job.c.started_at)).where(its).scalar_subquery()
+    oldest = select(func.min(job.c.id)).where(its, *_waiting(job, priority)).scalar_subquery()
+    query = select(lane.c.offering_id, oldest.label("oldest")).where(lane.c.offering_id.is_not(None))
     return query.order_by(running, served.nulls_first(), oldest)
 
 
-_IS_SILENT = and_(
-    Marking.state == MarkingState.RUNNING,
-    Marking.needs == bindparam("needs"),
-    Marking.heartbeat_at < bindparam("since"),
-)
+def _first() -> Select[*tuple[Any, ...]]:
+    """The marking whose turn it is, at one go; nothing where another worker is just taking it, or one fell silent."""
+    job = _MARKING.alias("other")
+    lowest = _lowest(job).scalar_subquery()
+    turn = _turns(lowest).limit(1).subquery("turn")
+    silent = select(job.c.id).where(_silent(job), job.c.priority <= _MARKING.c.priority).exists()
+    its = _MARKING.c.id == select(turn.c.oldest).scalar_subquery()
+    return _locked(its, _MARKING.c.state == MarkingState.QUEUED, ~silent)
+
+
 _ANYTHING = select(
     or_(
-        select(Marking.id).where(Marking.state == MarkingState.QUEUED, Marking.needs == bindparam("needs")).exists(),
-        select(Marking.id).where(_IS_SILENT).exists(),
+        select(_MARKING.c.id).where(_MARKING.c.state == MarkingState.QUEUED, _MARKING.c.needs == _NEEDS).exists(),
+        select(_MARKING.c.id).where(_silent()).exists(),
     )
 )
-_LOWEST = select(func.min(Marking.priority)).where(
-    Marking.state == MarkingState.QUEUED,
-    Marking.needs == bindparam("needs"),
-    Marking.priority > bindparam("above"),
-)
+_LOWEST = _lowest(_MARKING, _MARKING.c.priority > bindparam("above"))
 _SILENT_ONES = [
-    select(column).where(_IS_SILENT).order_by(Marking.priority, Marking.id).limit(1).scalar_subquery()
-    for column in (Marking.id, Marking.priority)
+    select(column).where(_silent()).order_by(_MARKING.c.priority, _MARKING.c.id).limit(1).scalar_subquery()
+    for column in (_MARKING.c.id, _MARKING.c.priority)
 ]
 _START = select(*_SILENT_ONES, _LOWEST.scalar_subquery())
-_TURNS = _turns()
-_OLDEST = _locked(*_waiting(), Marking.offering_id == bindparam("offering"))
-_LEFT = _locked(Marking.id == bindparam("key"), _IS_SILENT)
+_FIRST = _first()
+_TURNS = _turns(_PRIORITY)
+_OLDEST = _locked(*_waiting(), _MARKING.c.offering_id == bindparam("offering"))
+_LEFT = _locked(_MARKING.c.id == bindparam("key"), _silent())
 _TAKE = (
-    update(Marking)
-    .where(Marking.id == bindparam("key"))
+    update(_MARKING)
+    .where(_MARKING.c.id == bindparam("key"))
     .values(
         state=MarkingState.RUNNING,
         claim=bindparam("token"),
@@ -169,5 +191,4 @@ _TAKE = (
         phase=None,
         tries=bindparam("count"),
     )
-    .execution_options(synchronize_session=False)
 )
