@@ -11,9 +11,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from grader.offering_locks import number_of
 from grader.results import MarkingResult
@@ -46,15 +48,18 @@ def overlay_source(offering_dir: Path, assignment: str, folder: Path) -> None:
 
 def plain_files(folder: Path) -> Iterator[Path]:
     """Regular files below `folder`, without hidden folders, caches and links."""
-    if not folder.is_dir():
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
         return
-    for entry in sorted(folder.iterdir()):
+    for entry in entries:
         if entry.is_symlink() or entry.name in (".ipynb_checkpoints", "__pycache__", ".git"):
             continue
         if entry.is_dir():
-            yield from plain_files(entry)
-        elif entry.is_file() and entry.suffix != ".pyc":
-            yield entry
+            yield from plain_files(Path(entry.path))
+        elif entry.is_file() and os.path.splitext(entry.name)[1] != ".pyc":
+            yield Path(entry.path)
 
 
 def place_marking(
@@ -69,35 +74,35 @@ def place_marking(
 ) -> None:
     """Make `submitted/` and `autograded/` of this student show this attempt."""
 
-    def build_submitted(folder: Path) -> None:
-        shutil.copytree(submission, folder, dirs_exist_ok=True, symlinks=True)
-        (folder / "timestamp.txt").write_text(timestamp_text(submitted_at), encoding="utf-8")
+    def build_submitted(folder: str) -> None:
+        shutil.copytree(submission, folder, symlinks=True)
+        _write(f"{folder}/timestamp.txt", timestamp_text(submitted_at).encode())
 
-    def build_autograded(folder: Path) -> None:
+    def build_autograded(folder: str) -> None:
+        os.mkdir(folder)
         for path in plain_files(submission):
             if path.suffix != ".ipynb":
                 target = folder / path.relative_to(submission)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
-        overlay_source(offering_dir, assignment, folder)
+        overlay_source(offering_dir, assignment, Path(folder))
+        if any(notebook.shown is not None for notebook in result.notebooks):
+            os.makedirs(f"{folder}/{SHOWN}", exist_ok=True)
         for notebook in result.notebooks:
             if notebook.executed is not None:
-                write_notebook(notebook.executed, folder / f"{notebook.name}.ipynb")
+                write_notebook(notebook.executed, f"{folder}/{notebook.name}.ipynb")
             if notebook.shown is not None:
-                (folder / SHOWN).mkdir(exist_ok=True)
-                write_notebook(notebook.shown, folder / SHOWN / f"{notebook.name}.ipynb")
-        (folder / "timestamp.txt").write_text(timestamp_text(submitted_at), encoding="utf-8")
-        (folder / ATTEMPT).write_text(str(attempt_id), encoding="ascii")
-        for path in folder.rglob("*"):
-            if path.is_file():
-                path.chmod(READ_ONLY)
+                write_notebook(notebook.shown, f"{folder}/{SHOWN}/{notebook.name}.ipynb")
+        _write(f"{folder}/timestamp.txt", timestamp_text(submitted_at).encode())
+        _write(f"{folder}/{ATTEMPT}", str(attempt_id).encode())
+        for inside, _, files in os.walk(folder):
+            for name in files:
+                os.chmod(f"{inside}/{name}", READ_ONLY)
 
-    with _staging(offering_dir, username) as staging:
-        for step, build in (("submitted", build_submitted), ("autograded", build_autograded)):
-            new = staging / step
-            new.mkdir()
+    for step, build in (("submitted", build_submitted), ("autograded", build_autograded)):
+        with _staging(offering_dir, username) as (new, old):
             build(new)
-            _replace(offering_dir / step / username / assignment, new, staging / f"old-{step}")
+            _replace(f"{offering_dir}/{step}/{username}/{assignment}", new, old)
 
 
 def placed_attempt(offering_dir: Path, assignment: str, username: str) -> int | None:
@@ -108,9 +113,14 @@ def placed_attempt(offering_dir: Path, assignment: str, username: str) -> int | 
         return None
 
 
-def write_notebook(nb: object, path: Path) -> None:
+def write_notebook(nb: object, path: str | Path) -> None:
     """Write a notebook of nbformat 4 with its texts in one piece, on one line: nbformat's writer takes longer."""
-    path.write_text(json.dumps(nb, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    _write(path, (json.dumps(nb, ensure_ascii=False, sort_keys=True) + "\n").encode())
+
+
+def _write(path: str | Path, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def _ensure_parents(target: Path, folder: Path) -> None:
@@ -123,36 +133,49 @@ def _ensure_parents(target: Path, folder: Path) -> None:
         current.mkdir(exist_ok=True)
 
 
-def _replace(target: Path, new: Path, old: Path) -> None:
+def _replace(target: str, new: str, old: str) -> None:
     """Put the folder `new` in the place of `target`; what was there goes to the place `old`, or to `new`'s."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
+    with suppress(OSError):
+        os.rename(new, target)
+        return
+    if os.path.lexists(target):
         _exchange(new, target, old)
     else:
-        new.rename(target)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.rename(new, target)
 
 
 @contextmanager
-def _staging(offering_dir: Path, username: str) -> Iterator[Path]:
-    """An empty folder on the same file system. What a killed worker left in it goes first: we hold the lock."""
-    staging = offering_dir / f"{STAGING}{number_of(username):x}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(mode=0o700)
+def _staging(offering_dir: Path, username: str) -> Iterator[tuple[str, str]]:
+    """Two names on the same file system: for a folder to be built, and for the one whose place it takes.
+
+    What a killed worker left under them goes first: we hold the lock.
+    """
+    new = f"{offering_dir}/{STAGING}{number_of(username):x}"
+    old = f"{new}-old"
+    _clear(new, old)
     try:
-        yield staging
+        yield new, old
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        _clear(new, old)
 
 
-def _exchange(new: Path, target: Path, old: Path) -> None:
+def _clear(*folders: str) -> None:
+    for folder in folders:
+        if os.path.lexists(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exchange(new: str, target: str, old: str) -> None:
     """Swap two folders in one step; where the file system can't, in two."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    try:
-        rename = libc.renameat2
-    except AttributeError:
-        rename = None
+    rename = _renameat2()
     names = (ctypes.c_int(AT_FDCWD), os.fsencode(new), ctypes.c_int(AT_FDCWD), os.fsencode(target))
     if rename is not None and rename(*names, ctypes.c_uint(RENAME_EXCHANGE)) == 0:
         return
-    target.rename(old)
-    new.rename(target)
+    os.rename(target, old)
+    os.rename(new, target)
+
+
+@cache
+def _renameat2() -> Any | None:
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
