@@ -7,6 +7,7 @@ offering's gradebook or folders holds one of `offering_locks`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,7 +60,7 @@ class NotebookGrades:
 
 def gradebook_url(offering_dir: Path) -> str:
     """Where nbgrader keeps the gradebook of a course directory by default."""
-    return f"sqlite:///{offering_dir.resolve() / 'gradebook.db'}"
+    return f"sqlite:///{os.path.realpath(offering_dir)}/gradebook.db"
 
 
 def write_marking(

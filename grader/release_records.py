@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from cohorts.database import Database
+from cohorts.database import Database, table_of
 from cohorts.errors import Invalid
 from grader.models import Assignment, ReleaseCheck
 from grader.needs import ON_PROCESSOR
@@ -143,10 +143,11 @@ def latest_check(session: Session, offering_id: str, assignment: str) -> Release
     return session.scalar(found.order_by(ReleaseCheck.id.desc()).limit(1))
 
 
+_CHECK = table_of(ReleaseCheck)
 _EVIDENCE = (
-    select(ReleaseCheck.evidence)
-    .where(ReleaseCheck.source_sha256 == bindparam("source"), ReleaseCheck.evidence.is_not(None))
-    .order_by(ReleaseCheck.id.desc())
+    select(_CHECK.c.evidence)
+    .where(_CHECK.c.source_sha256 == bindparam("source"), _CHECK.c.evidence.is_not(None))
+    .order_by(_CHECK.c.id.desc())
     .limit(1)
 )
 

@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -42,31 +43,25 @@ class Layout:
 NO_LAYOUT = Layout((), (), ())
 
 
-KERNELS = text(
-    """
-    SELECT notebook.name, notebook.kernelspec FROM notebook JOIN assignment ON assignment.id = notebook.assignment_id
-    WHERE assignment.name = :name ORDER BY notebook.name
-    """
-)
-
-
 CELLS = text(
     """
-    SELECT notebook.name, source_cell.name, source_cell.cell_type, source_cell.source, source_cell.checksum,
+    SELECT notebook.name, notebook.kernelspec,
+           source_cell.name, source_cell.cell_type, source_cell.source, source_cell.checksum,
            source_cell.locked, MAX(grade_cells.max_score), MAX(task_cells.max_score), COUNT(solution_cells.id)
-    FROM source_cell
-    JOIN notebook ON notebook.id = source_cell.notebook_id
+    FROM notebook
     JOIN assignment ON assignment.id = notebook.assignment_id
+    LEFT JOIN source_cell ON source_cell.notebook_id = notebook.id
     LEFT JOIN base_cell ON base_cell.notebook_id = notebook.id AND base_cell.name = source_cell.name
     LEFT JOIN grade_cells ON grade_cells.id = base_cell.id
     LEFT JOIN task_cells ON task_cells.id = base_cell.id
     LEFT JOIN solution_cells ON solution_cells.id = base_cell.id
     WHERE assignment.name = :name
-    GROUP BY notebook.name, source_cell.name, source_cell.cell_type, source_cell.source, source_cell.checksum,
-             source_cell.locked
+    GROUP BY notebook.name, notebook.kernelspec, source_cell.name, source_cell.cell_type, source_cell.source,
+             source_cell.checksum, source_cell.locked
     ORDER BY notebook.name, source_cell.name
     """
 )
+ASSIGNMENT = text("SELECT id FROM assignment WHERE name = :name")
 
 
 def read_gradebook(db_url: str, assignment: str, source_folder: Path | None = None) -> SourceAssignment:
@@ -75,17 +70,16 @@ def read_gradebook(db_url: str, assignment: str, source_folder: Path | None = No
     `source_folder` (source/<assignment>) tells the order of the cells; without it no order is asked for.
     """
     with _engine(db_url).connect() as connection:
-        if connection.scalar(text("SELECT id FROM assignment WHERE name = :name"), {"name": assignment}) is None:
+        rows = connection.execute(CELLS, {"name": assignment}).all()
+        if not rows and connection.scalar(ASSIGNMENT, {"name": assignment}) is None:
             raise NotFound(
                 f"The gradebook has no assignment called {assignment!r}. Release it first (nbgrader "
                 "generate_assignment).",
                 f"성적부에 과제 {assignment!r}이(가) 없습니다. 먼저 배포하세요(nbgrader generate_assignment).",
             )
-        kernels = connection.execute(KERNELS, {"name": assignment}).all()
-        rows = connection.execute(CELLS, {"name": assignment}).all()
     notebooks = (
-        _notebook_of(name, kernel, tuple(row[1:] for row in rows if row[0] == name), source_folder)
-        for name, kernel in kernels
+        _notebook_of(name, kernel, tuple(row[2:] for row in cells if row[2] is not None), source_folder)
+        for (name, kernel), cells in groupby(rows, key=lambda row: (row[0], row[1]))
     )
     return SourceAssignment(assignment, tuple(notebooks))
 
