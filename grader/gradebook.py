@@ -12,19 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
 from grader import gradebook_rows as rows
+from grader.gradebook_file import to_read, to_write
 from grader.lateness import Part, share_penalty
 from grader.results import MarkingResult, NotebookResult
-
-BUSY_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def write_marking(
     flagged for another look. `late_percent` of the points goes off, in place of what went off before. Raises ValueError
     where the gradebook lacks the assignment.
     """
-    with _connection(db_url, write=True) as connection:
+    with to_write(db_url).connect() as connection:
         submission = rows.open_submission(connection, assignment, username)
         if submission is None:
             raise ValueError(f"the gradebook has no assignment {assignment!r}")
@@ -98,7 +95,7 @@ def settle_penalty(
 
     Returns what the gradebook then says, by notebook; None where there is no submission.
     """
-    with _connection(db_url, write=True) as connection:
+    with to_write(db_url).connect() as connection:
         submission = rows.find_submission(connection, assignment, username)
         if submission is None:
             return None
@@ -111,7 +108,7 @@ def settle_penalty(
 
 def read_grades(db_url: str, assignment: str, username: str) -> dict[str, NotebookGrades] | None:
     """What the gradebook says about a submission, by notebook; None where there is none."""
-    with _connection(db_url) as connection:
+    with to_read(db_url).connect() as connection:
         submission = rows.find_submission(connection, assignment, username)
         return None if submission is None else _grades_of(submission)
 
@@ -131,35 +128,8 @@ def marks(offering_dir: Path) -> list[Mark]:
 @contextmanager
 def gradebook_session(db_url: str, *, write: bool = False) -> Iterator[Session]:
     """A session of its own that commits only when told; to `write` it takes SQLite's write lock at the start."""
-    with Session(_engine(db_url, "BEGIN IMMEDIATE" if write else "BEGIN")) as session:
+    with Session((to_write if write else to_read)(db_url)) as session:
         yield session
-
-
-@contextmanager
-def _connection(db_url: str, *, write: bool = False) -> Iterator[Connection]:
-    """A connection of its own that commits only when told; to `write` it takes SQLite's write lock at the start."""
-    with _engine(db_url, "BEGIN IMMEDIATE" if write else "BEGIN").connect() as connection:
-        yield connection
-
-
-@lru_cache(maxsize=64)
-def _engine(db_url: str, begin: str) -> Engine:
-    """An engine that keeps no connection, only the statements it has compiled."""
-    if not db_url.startswith("sqlite"):
-        return create_engine(db_url, poolclass=NullPool)
-    engine = create_engine(db_url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "delete":
-            connection.execute("PRAGMA journal_mode=TRUNCATE")  # as durable, without a file made and removed each time
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _take_over(submitted: rows.NotebookRows, part: NotebookResult) -> None:

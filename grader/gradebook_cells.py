@@ -15,12 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
 from cohorts.errors import Conflict
-from grader.gradebook import BUSY_SECONDS, gradebook_url
+from grader.gradebook import gradebook_session, gradebook_url
 from grader.source import SourceCell, SourceNotebook
 
 MAKE = "import sys\nfrom nbgrader.api import Gradebook\nGradebook(sys.argv[1], sys.argv[2]).close()"
@@ -49,29 +48,16 @@ def save_cells(offering_dir: Path, offering_id: str, assignment: str, notebooks:
     from nbgrader import api
 
     ensure_gradebook(offering_dir, offering_id)
-    engine = create_engine(gradebook_url(offering_dir), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    try:
-        with Session(engine) as session:
-            row = session.scalar(select(api.Assignment).where(api.Assignment.name == assignment))
-            if row is None:
-                if session.get(api.Course, offering_id) is None:
-                    session.add(api.Course(id=offering_id))
-                row = api.Assignment(name=assignment, course_id=offering_id)
-                session.add(row)
-                session.flush()
-            _save_notebooks(session, row, notebooks)
-            session.commit()
-    finally:
-        engine.dispose()
+    with gradebook_session(gradebook_url(offering_dir), write=True) as session:
+        row = session.scalar(select(api.Assignment).where(api.Assignment.name == assignment))
+        if row is None:
+            if session.get(api.Course, offering_id) is None:
+                session.add(api.Course(id=offering_id))
+            row = api.Assignment(name=assignment, course_id=offering_id)
+            session.add(row)
+            session.flush()
+        _save_notebooks(session, row, notebooks)
+        session.commit()
 
 
 def _save_notebooks(session: Session, assignment: Any, notebooks: Sequence[SourceNotebook]) -> None:

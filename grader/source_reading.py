@@ -15,11 +15,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import text
 
 from cohorts.errors import Invalid, NotFound
 from grader import archive
+from grader.gradebook_file import to_look
 from grader.source import (
     Given,
     SourceAssignment,
@@ -69,7 +69,7 @@ def read_gradebook(db_url: str, assignment: str, source_folder: Path | None = No
 
     `source_folder` (source/<assignment>) tells the order of the cells; without it no order is asked for.
     """
-    with _engine(db_url).connect() as connection:
+    with to_look(db_url).connect() as connection:
         rows = connection.execute(CELLS, {"name": assignment}).all()
         if not rows and connection.scalar(ASSIGNMENT, {"name": assignment}) is None:
             raise NotFound(
@@ -82,12 +82,6 @@ def read_gradebook(db_url: str, assignment: str, source_folder: Path | None = No
         for (name, kernel), cells in groupby(rows, key=lambda row: (row[0], row[1]))
     )
     return SourceAssignment(assignment, tuple(notebooks))
-
-
-@lru_cache(maxsize=64)
-def _engine(db_url: str) -> Engine:
-    """An engine that keeps no connection open."""
-    return create_engine(db_url, poolclass=NullPool)
 
 
 def with_earlier(source: SourceAssignment, bundles: Iterable[Path]) -> SourceAssignment:

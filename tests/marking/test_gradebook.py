@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import stock
 from nbgrader.api import Gradebook
 from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
 
 from courses.model import Text
 from grader.gradebook import gradebook_url, marks, read_grades, write_marking
@@ -61,6 +63,28 @@ def test_a_marking_takes_few_statements_and_one_that_changes_nothing_writes_none
         event.remove(Engine, "before_cursor_execute", note)
     assert first == ["BEGIN", "SELECT", "SELECT", *["INSERT"] * 5]
     assert said == ["BEGIN", "SELECT", "SELECT", "UPDATE"]  # when it was handed in
+
+
+def test_a_gradebook_is_opened_once_and_anew_when_another_file_has_its_name(course: Path) -> None:
+    opened: list[str] = []
+
+    def note(connection: Any, _record: Any) -> None:
+        opened.append(connection.execute("PRAGMA database_list").fetchone()[2])
+
+    path, before = course / "gradebook.db", course / "before.db"
+    shutil.copyfile(path, before)
+    event.listen(Pool, "connect", note)
+    try:
+        for name in ("kim", "lee"):
+            write_marking(gradebook_url(course), "ps1", name, WHEN, result())
+        assert opened == [str(path.resolve())]
+        before.replace(path)
+        assert read_grades(gradebook_url(course), "ps1", "kim") is None
+        write_marking(gradebook_url(course), "ps1", "choi", WHEN, result())
+    finally:
+        event.remove(Pool, "connect", note)
+    assert len(opened) == 2
+    assert [mark.username for mark in marks(course)] == ["choi"]
 
 
 def test_manual_scores_and_comments_survive_a_new_marking(course: Path) -> None:
