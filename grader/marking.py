@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -141,9 +142,14 @@ def put_outputs(nb: Any, run: Ran, reason: Text | None) -> None:
 
 def limit_output(nb: Any) -> None:
     """nbgrader scores what its LimitOutput leaves."""
+    _output_limiter().preprocess(nb, {})
+
+
+@cache
+def _output_limiter() -> Any:
     from nbgrader.preprocessors import LimitOutput
 
-    LimitOutput().preprocess(nb, {})
+    return LimitOutput()
 
 
 def _forced(source: SourceNotebook, modes: Mapping[str, str]) -> dict[str, CellProfile]:

@@ -34,6 +34,7 @@ ATTRIBUTES = frozenset(
     }
 )
 PICTURE = re.compile(r"data:image/(png|jpeg|gif|webp|svg\+xml);base64,[A-Za-z0-9+/=\s]*\Z")
+MAGIC = re.compile(r"%[%\w]|!(?!=)|\?")  # nothing that IPython adds to Python comes without one of these
 LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 REMEMBERED = 2048
 LONGEST_REMEMBERED = 20_000
@@ -90,14 +91,19 @@ def _markdown(text: str) -> str:
 def _highlighted(source: str) -> str:
     from pygments import highlight  # type: ignore[import-untyped]
 
-    return str(highlight(source, _lexer(), _formatter()))
+    return str(highlight(source, _lexer(MAGIC.search(source) is not None), _formatter()))
 
 
-@lru_cache(maxsize=1)
-def _lexer() -> Any:
-    from IPython.lib.lexers import IPython3Lexer
+@lru_cache(maxsize=2)
+def _lexer(magic: bool) -> Any:
+    """IPython's lexer, or the one for plain Python that it extends: to look for magic takes it longer than all else."""
+    if magic:
+        from IPython.lib.lexers import IPython3Lexer
 
-    return IPython3Lexer()
+        return IPython3Lexer()
+    from pygments.lexers import Python3Lexer  # type: ignore[import-untyped]
+
+    return Python3Lexer()
 
 
 @lru_cache(maxsize=1)

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from IPython.lib.lexers import IPython3Lexer
+from pygments import highlight  # type: ignore[import-untyped]
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 from small_course import HIDDEN_LINES, PARTLY, RIGHT, WRONG, answered, code, write
 
 from courses.model import Text
@@ -20,12 +23,24 @@ from grader.gradebook import NotebookGrades
 from grader.hidden import find_hidden
 from grader.marking import mark
 from grader.results import MarkingResult
-from grader.safe_html import sanitize
+from grader.safe_html import highlighted, sanitize
 from grader.sandbox.base import Limits
 from grader.sandbox.fork import ForkSandbox
 from grader.source import SourceAssignment
 
 SECRETS = (*HIDDEN_LINES, "314159", "98695877281", "-7")
+COLOURED = {
+    "plain Python": "def half(x):\n    return x // 2  # 반\n",
+    "an inequality": "ok = a != b\n",
+    "a remainder": "even = x % 2 == 0\n",
+    "a remainder without spaces": "even = x%2 == 0\nodd = not even\n",
+    "a format": "print('%d 명' % 3)\n",
+    "a conversion": "print(f'{x!r}')\n",
+    "a line magic": "%timeit half(3)\n",
+    "a cell magic": "%%html\n<b>x</b>\n",
+    "a shell command": "files = !ls\nprint(files)\n",
+    "help asked for": "half?\n",
+}
 NOSY = {
     "prints the cells it can see": "def square(x):\n    print(get_ipython().user_ns['In'])\n    return x * x",
     "prints its caller's source": (
@@ -250,3 +265,9 @@ def test_a_message_that_is_computed_is_not_told() -> None:
     hidden = find_hidden("### BEGIN HIDDEN TESTS\nassert f(3) == 9, f'f(3) is {f(3)}'\n### END HIDDEN TESTS")
     assert hidden.literal_message(2) is None
     assert find_hidden("assert 0, 'why'").literal_message(1) == "why"
+
+
+@pytest.mark.parametrize("source", COLOURED.values(), ids=COLOURED)
+def test_code_has_the_colours_that_ipython_gives_it(source: str) -> None:
+    wanted = highlight(source, IPython3Lexer(), HtmlFormatter(style="default", cssclass="highlight hl-ipython3"))
+    assert highlighted(source) == wanted
