@@ -168,11 +168,19 @@ def _folder(engine: Engine, bell: Bell) -> Path | None:
 
 
 def _knock(folder: Path) -> None:
-    for path in folder.glob("[!.]*"):
+    try:
+        names = os.listdir(folder)
+    except OSError:  # nobody has waited here yet
+        return
+    for name in names:
+        if name.startswith("."):
+            continue
+        path = f"{folder}/{name}"
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
             continue
         with suppress(BlockingIOError):  # full: it has been rung often enough
             os.write(descriptor, b"!")

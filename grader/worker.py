@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import shutil
 import socket
 import tempfile
 import threading
@@ -219,10 +220,9 @@ class Worker:
         with tempfile.TemporaryDirectory(prefix="bitgoeul-attempt-") as folder:
             submission, files, given = (Path(folder) / name for name in ("submission", "files", "given"))
             given.mkdir()
-            for target in (submission, files):
-                target.mkdir()
-                with self.storage.open(job.sha256) as bundle:
-                    archive.unpack(bundle, target)
+            with self.storage.open(job.sha256) as bundle:
+                archive.unpack(bundle, submission)
+            shutil.copytree(submission, files)
             for target in (files, given):
                 overlay_source(offering if regrade is None else regrade.folder, job.assignment, target)
             limits = Limits.within(float(job.time_limit_seconds))
