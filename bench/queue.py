@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -118,8 +119,22 @@ class Queue:
             self.submit(number, marker=2)
 
     def pause(self) -> None:
-        for worker in self.workers:
-            worker.send_signal(signal.SIGSTOP)
+        """Stop the workers where they stand, but none of them within a transaction: nobody else could write then."""
+        while True:
+            for worker in self.workers:
+                worker.send_signal(signal.SIGSTOP)
+            if self._can_write():
+                return
+            self.go_on()
+            time.sleep(0.05)
+
+    def _can_write(self) -> bool:
+        with closing(sqlite3.connect(self.folder / "bitgoeul.db", timeout=0.2, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            return True
 
     def go_on(self) -> None:
         for worker in self.workers:
