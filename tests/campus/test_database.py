@@ -12,7 +12,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-import grader.models  # noqa: F401  (its tables belong to the schema that is compared)
+import grader.models
+import grader.presence  # noqa: F401  (the tables of both belong to the schema that is compared)
 from cohorts.database import Base, Database, migrate
 from cohorts.models import Membership, Person, Role
 
