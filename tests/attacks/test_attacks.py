@@ -23,9 +23,9 @@ from attacking import (
     mark,
 )
 from inspecting import PWNED, active_parts, leaked
+from processes import descendants
 
 from grader.sandbox.base import Ending
-from grader.sandbox.launch import children_of
 
 pytestmark = pytest.mark.namespaces
 FORMS = MODES
@@ -34,11 +34,6 @@ FEWEST = 75
 
 forms = pytest.mark.parametrize("mode", FORMS)
 every_attack = pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.name)
-
-
-def descendants(pid: int) -> set[int]:
-    children = set(children_of(pid))
-    return children.union(*(descendants(child) for child in children))
 
 
 @pytest.fixture(scope="module")

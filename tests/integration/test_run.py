@@ -8,8 +8,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from campus_process import Campus, Lab, command_line, descendants, running
+from campus_process import Campus, Lab
 from ports import free_port
+from processes import command_line, descendants, running
 from waiting import wait_for
 
 QUICK = 60  # seconds; alone it takes about 5 (`python -m bench start`), beside the attack suite up to 16

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forked import QUICK, descendants, errors, job, printed
+from forked import QUICK, errors, job, printed
+from processes import descendants
 from small_course import code, notebook
 from waiting import wait_for
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import descendants
 from small_course import code, notebook
 
 from grader.sandbox.base import Cancelled, Ending, Limits, Opening, SandboxJob, SandboxResult, SandboxUnavailable
-from grader.sandbox.launch import children_of
 from grader.sandbox.namespaces import NamespaceSandbox
 from grader.sandbox.process import ProcessSandbox
 
@@ -47,11 +47,6 @@ def left_behind() -> Callable[[], list[int]]:
     """Processes that a job left, beside those that were there before the test."""
     before = set(descendants(os.getpid()))
     return lambda: [pid for pid in descendants(os.getpid()) if pid not in before]
-
-
-def descendants(pid: int) -> list[int]:
-    found = children_of(pid)
-    return found + [deeper for child in found for deeper in descendants(child)]
 
 
 def test_every_layer_holds_here() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from processes import command_line, descendants, running
 from waiting import wait_for
 
 from portal.demo import demo_password
@@ -219,28 +220,6 @@ class Lab:
     def write_notebook(self, path: str, content: dict[str, Any]) -> None:
         answer = self.call("PUT", f"/api/contents/{path}", json={"type": "notebook", "content": content})
         assert answer.status_code in (200, 201), answer.text
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below `pid`."""
-    found: list[int] = []
-    for child in children_of(pid):
-        found += [child, *descendants(child)]
-    return found
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
 
 
 def copy_of(notebook: dict[str, Any]) -> dict[str, Any]:

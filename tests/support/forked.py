@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from processes import descendants
+
 from grader.sandbox.base import CellCode, CellRun, Ending, Interpreters, Limits, Opening, Side, SideEnded
 from grader.sandbox.fork import ForkSandbox
-from grader.sandbox.launch import children_of
 
 MIB = 1024 * 1024
 QUICK = Limits(wall=60, cell=20, grace=1, scratch=32 * MIB)  # ample: other tests run beside
@@ -58,11 +59,6 @@ def printed(run: CellRun) -> str:
 
 def errors(run: CellRun) -> list[str]:
     return [o["ename"] for o in run.outputs if o["output_type"] == "error"]
-
-
-def descendants(pid: int) -> list[int]:
-    found = children_of(pid)
-    return found + [deeper for child in found for deeper in descendants(child)]
 
 
 def unaffected(sandbox: ForkSandbox) -> Callable[[], None]:
