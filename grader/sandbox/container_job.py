@@ -35,7 +35,7 @@ FIRST, MAIN = "grader.sandbox.container_init", "grader.sandbox.container_inside"
 OF_SANDBOX = (
     *("__init__", "calls", "container_init", "container_inside", "control", "loop", "parcel", "seccomp"),
     *("shell", "shell_compiler", "shell_descriptors", "shell_hash", "shell_imports", "shell_kernel", "shell_names"),
-    *("shell_record", "shell_seeds", "shell_streams", "shell_transforms", "shell_warming"),
+    *("shell_loop", "shell_record", "shell_seeds", "shell_streams", "shell_transforms", "shell_warming"),
 )
 
 
