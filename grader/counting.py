@@ -19,7 +19,7 @@ from cohorts.database import table_of
 from grader.jobs import enqueue_marking
 from grader.lateness import penalty
 from grader.models import Assignment, Attempt, Counting, Marking, MarkingKind, MarkingState
-from grader.policies import Deadlines, deadlines, deadlines_for_one
+from grader.policies import Deadlines, deadlines_for_one
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def marked_attempts(session: Session, assignment_id: int, username: str | None =
 
 def standings_of(session: Session, assignment_id: int, username: str) -> list[Standing]:
     """The student's marked attempts at an assignment."""
-    holding = deadlines(session, session.get_one(Assignment, assignment_id))
+    holding = deadlines_for_one(session, session.get_one(Assignment, assignment_id), username)
     mine = marked_attempts(session, assignment_id, username).get(username, [])
     return [marked.standing(holding) for marked in mine]
 
