@@ -73,3 +73,9 @@ SERVER_DIED = Sentence(
     "서버가 시작하다가 멈췄습니다. 다시 시도하고, 되풀이되면 담당 강사에게 알려 주세요.",
     "The server stopped while it was starting. Try again; if it happens again, tell your instructor.",
 )
+
+PORTAL_AWAY = Sentence(
+    "포털이 응답하지 않아 서버를 시작하지 못했습니다. 잠시 뒤에 다시 시도해 주세요.",
+    "The portal does not answer, so your server can't be started. Try again in a minute.",
+)
+WAITING_ROOM = Sentence("대기실로 가기", "Go to the waiting room")
