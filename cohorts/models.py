@@ -104,6 +104,31 @@ class Membership(Base):
     )
 
 
+class ClassSession(Base):
+    """An entry in a cohort's timetable. `profile` is the hardware that is kept for it, None when it needs none.
+
+    `seats` is how many slices are kept; None keeps one for every student of the cohort.
+    """
+
+    __tablename__ = "class_session"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    cohort_id: Mapped[str] = mapped_column(ForeignKey("cohort.id"))
+    title: Mapped[str] = mapped_column(String(255))
+    starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    profile: Mapped[str | None] = mapped_column(String(64))
+    seats: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        UniqueConstraint("cohort_id", "starts_at"),
+        CheckConstraint("ends_at > starts_at", name="ends_later"),
+        CheckConstraint("seats is null or seats > 0", name="seats"),
+    )
+
+
 class RosterImport(Base):
     """A roster that was uploaded and previewed; applied or dropped by an administrator.
 

@@ -12,8 +12,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 
+import gpus.models  # noqa: F401  (the tables of all of them belong to the schema that is compared)
 import grader.models
-import grader.presence  # noqa: F401  (the tables of both belong to the schema that is compared)
+import grader.presence  # noqa: F401
 from cohorts.database import Base, Database, migrate
 from cohorts.models import Membership, Person, Role
 

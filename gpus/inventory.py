@@ -1,0 +1,173 @@
+"""Which slices there are: declared in a file, reported by the container engine, or read by a node's agent.
+
+Owns nodes and slices; whether one is lent is the leases' business. What is no longer there is kept, for the records,
+and not lent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from gpus.hardware import DeclaredNode
+from gpus.models import Lease, Node, NodeState, Slice, Source
+
+
+@dataclass(frozen=True)
+class ReportedNode:
+    """A node as the engine has it: its slices as (device, kind)."""
+
+    name: str
+    state: NodeState
+    slices: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """How many slices of a kind there are: on nodes that take servers, of those lent, free, and out of reach."""
+
+    kind: str
+    available: int
+    lent: int
+    free: int
+    away: int
+
+
+def apply_declared(session: Session, nodes: Iterable[DeclaredNode], now: datetime) -> None:
+    """Make the inventory hold what the file declares. A node that has left the file lends nothing."""
+    named = {
+        node.name: ReportedNode(node.name, NodeState.READY, tuple((piece.device, piece.kind) for piece in node.slices))
+        for node in nodes
+    }
+    for name, reported in named.items():
+        known = session.get(Node, name)
+        keep = known.state if known is not None and known.source is not Source.DECLARED else None
+        _apply(session, reported, Source.DECLARED, now, state=keep)
+    for node in session.scalars(select(Node).where(Node.source == Source.DECLARED)):
+        if node.name not in named:
+            _set_present(session, node.name, ())
+
+
+def apply_engine(session: Session, nodes: Iterable[ReportedNode], now: datetime) -> None:
+    """Take over what the engine says of its nodes. A node that it doesn't name any more is down.
+
+    Slices that are declared in the file stay: an engine without generic resources knows of no slice.
+    """
+    named = set()
+    for reported in nodes:
+        named.add(reported.name)
+        known = session.get(Node, reported.name)
+        if known is not None and known.source is Source.DECLARED and not reported.slices:
+            known.state, known.seen_at = reported.state, now
+        else:
+            _apply(session, reported, Source.ENGINE, now)
+    for node in session.scalars(select(Node).where(Node.source == Source.ENGINE, Node.state != NodeState.DOWN)):
+        if node.name not in named:
+            node.state = NodeState.DOWN
+
+
+def apply_agent(session: Session, name: str, slices: Collection[tuple[str, str]], now: datetime) -> None:
+    """Take over which devices a node's agent sees. On a node that somebody else told of, only what is gone counts."""
+    node = session.get(Node, name)
+    if node is None or node.source is Source.AGENT:
+        _apply(session, ReportedNode(name, NodeState.READY, tuple(slices)), Source.AGENT, now)
+        return
+    seen = {device for device, _ in slices}
+    for piece in session.scalars(select(Slice).where(Slice.node == name)):
+        if piece.read_at is not None:
+            piece.present = piece.device in seen
+
+
+def set_node_state(session: Session, name: str, state: NodeState) -> None:
+    """Drain a node, or let it lend again."""
+    session.get_one(Node, name).state = state
+
+
+def _apply(
+    session: Session, reported: ReportedNode, source: Source, now: datetime, *, state: NodeState | None = None
+) -> None:
+    node = session.get(Node, reported.name)
+    if node is None:
+        node = Node(name=reported.name, state=reported.state, source=source, seen_at=now)
+        session.add(node)
+        session.flush()
+    node.state, node.source, node.seen_at = state or reported.state, source, now
+    _set_present(session, reported.name, reported.slices)
+
+
+def _set_present(session: Session, node: str, slices: Collection[tuple[str, str]]) -> None:
+    wanted = dict(slices)
+    known = {piece.device: piece for piece in session.scalars(select(Slice).where(Slice.node == node))}
+    for device, piece in known.items():
+        present = device in wanted
+        if piece.present != present:
+            piece.present = present
+        if present and piece.kind != wanted[device]:
+            piece.kind = wanted[device]
+    for device in wanted.keys() - known.keys():
+        moved = session.scalar(select(Slice).where(Slice.device == device))
+        if moved is None:
+            session.add(Slice(node=node, device=device, kind=wanted[device]))
+        else:  # the card was put into another machine
+            moved.node, moved.kind, moved.present = node, wanted[device], True
+    session.flush()
+
+
+def free_slices(session: Session, kind: str) -> list[int]:
+    """Ids of slices of that kind that may be lent now, the node with most free ones first: nodes fill evenly."""
+    rows = session.execute(
+        select(Slice.id, Slice.node)
+        .join(Node, Node.name == Slice.node)
+        .outerjoin(Lease, (Lease.slice_id == Slice.id) & Lease.ended_at.is_(None))
+        .where(Slice.kind == kind, Slice.present, Node.state == NodeState.READY, Lease.id.is_(None))
+        .order_by(Slice.node, Slice.id)
+    ).all()
+    left = Counter(node for _, node in rows)
+    place: Counter[str] = Counter()
+    order = []
+    for number, node in rows:
+        order.append((place[node] - left[node], node, number))
+        place[node] += 1
+    return [number for _, _, number in sorted(order)]
+
+
+def available(session: Session, kind: str) -> int:
+    """How many slices of that kind are on nodes that take servers, lent or not."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(Slice)
+            .join(Node, Node.name == Slice.node)
+            .where(Slice.kind == kind, Slice.present, Node.state == NodeState.READY)
+        )
+        or 0
+    )
+
+
+def stock(session: Session) -> list[Stock]:
+    """Every kind's slices in numbers, by kind."""
+    rows = session.execute(
+        select(Slice.kind, Slice.present, Node.state, Lease.id)
+        .join(Node, Node.name == Slice.node)
+        .outerjoin(Lease, (Lease.slice_id == Slice.id) & Lease.ended_at.is_(None))
+    ).all()
+    kinds: dict[str, Counter[str]] = {}
+    for kind, present, state, lease in rows:
+        count = kinds.setdefault(kind, Counter())
+        if not present or state is NodeState.DOWN:
+            count["away"] += 1
+        elif lease is not None:
+            count["lent"] += 1
+        elif state is NodeState.READY:
+            count["free"] += 1
+        else:
+            count["away"] += 1
+    return [
+        Stock(kind, count["lent"] + count["free"], count["lent"], count["free"], count["away"])
+        for kind, count in sorted(kinds.items())
+    ]

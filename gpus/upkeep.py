@@ -1,0 +1,138 @@
+"""What happens by itself as time goes on: turns that nobody took, leases that end or go on, idle slices.
+
+Owns when a lease is to end and what is said before. It ends no server: `tend` marks the lease and names the holder, the
+portal asks the hub to stop the server, and the lease ends when it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from cohorts.models import ClassSession
+from cohorts.timetable import sessions_between
+from gpus.borrowers import borrower
+from gpus.decide import decide
+from gpus.hardware import Hardware, Profile
+from gpus.inventory import available
+from gpus.leases import end
+from gpus.models import Lease, LeaseState, NodeState, Slice
+from gpus.quota import seconds_left
+from gpus.readings import idle_since
+from gpus.reservations import holds, walk_in_until
+from gpus.tickets import anybody_waits, lapse
+from gpus.usage import accrue
+
+GO_ON = timedelta(minutes=15)
+JOB = "job:"
+
+
+@dataclass
+class Tended:
+    """What one look brought: holders whose servers have to stop (and why), and leases that are new."""
+
+    stop: dict[str, str] = field(default_factory=dict)
+    granted: list[str] = field(default_factory=list)
+
+
+def tend(session: Session, hardware: Hardware, now: datetime, *, timezone: str) -> Tended:
+    """Do whatever is due at this moment; to be called every few seconds within `gpus.writer.deciding`."""
+    found = Tended()
+    lapse(session, hardware.rules.presence, now)
+    lessons = _lessons(session, hardware, now)
+    open_ = select(Lease).where(Lease.ended_at.is_(None)).options(joinedload(Lease.slice).joinedload(Slice.node_))
+    for lease in session.scalars(open_).all():
+        lesson = lessons.get((lease.cohort_id, lease.kind))
+        _tend_lease(session, hardware, lease, lesson, now, timezone)
+        if lease.ended_at is None and lease.stopping and not lease.holder.startswith(JOB):
+            found.stop[lease.holder] = lease.stopping
+    session.flush()
+    for kind in hardware.kinds():
+        found.granted += [lease.holder for lease in decide(session, hardware, kind, now, timezone=timezone)]
+    return found
+
+
+def _lessons(session: Session, hardware: Hardware, now: datetime) -> dict[tuple[str | None, str], ClassSession]:
+    """Classes that go on, or are about to begin, by cohort and the kind of slice that they keep."""
+    kinds = {profile.name: profile.kind for profile in hardware.profiles if profile.kind}
+    found = sessions_between(session, now, now + hardware.rules.class_lead)
+    return {(entry.cohort_id, kinds[entry.profile]): entry for entry in reversed(found) if entry.profile in kinds}
+
+
+def _tend_lease(
+    session: Session, hardware: Hardware, lease: Lease, lesson: ClassSession | None, now: datetime, timezone: str
+) -> None:
+    if lease.state is LeaseState.HELD:
+        if lease.answer_by is not None and lease.answer_by <= now:
+            end(lease, "no-answer", now)
+        return
+    if lease.slice.node_.state is NodeState.DOWN:
+        accrue(session, lease, now, hardware.rules.half_life, timezone)
+        end(lease, "lost", now)
+        return
+    if lease.stopping or lease.holder.startswith(JOB):
+        return
+    if lesson is not None and lease.class_session_id is None:
+        _join_class(session, hardware, lease, lesson, now, timezone)
+    if lease.until is not None and lease.until <= now:
+        _end_or_go_on(session, hardware, lease, now, timezone)
+    elif lease.state is LeaseState.RUNNING and lease.class_session_id is None:
+        _watch_idle(hardware, lease, now)
+
+
+def _join_class(
+    session: Session, hardware: Hardware, lease: Lease, lesson: ClassSession, now: datetime, timezone: str
+) -> None:
+    """A lease that a member has already when slices begin to be kept for the class is theirs in class."""
+    accrue(session, lease, now, hardware.rules.half_life, timezone)
+    lease.class_session_id, lease.idle_warned_at = lesson.id, None
+    lease.until = max(lesson.ends_at, lease.until) if lease.until else lesson.ends_at
+
+
+def _end_or_go_on(session: Session, hardware: Hardware, lease: Lease, now: datetime, timezone: str) -> None:
+    """Time is up: somebody else's turn, a class's, or nobody's, and then it goes on a while."""
+    accrue(session, lease, now, hardware.rules.half_life, timezone)
+    lease.class_session_id = None  # where there was a class, it is over; what follows is the person's own time
+    wished = now + GO_ON
+    if anybody_waits(session, lease.kind):
+        lease.stopping = "over"
+        return
+    who = borrower(session, lease.holder, timezone)
+    left = seconds_left(session, lease.holder, who.timezone, hardware.rules.weekly_hours, now)
+    if left is not None:
+        wished = min(wished, now + timedelta(seconds=left / lease.share))
+    found = holds(session, hardware, lease.kind, now, GO_ON)
+    if any(hold.since <= now < hold.ends_at and hold.kept for hold in found):
+        wished = now
+    else:
+        capacity = available(session, lease.kind) + 1  # this one is not over yet, and must not stand in its own way
+        wished = walk_in_until(
+            session, found, kind=lease.kind, capacity=capacity, cohorts=who.cohorts, until=wished, now=now
+        )
+    if wished - now < timedelta(minutes=1):
+        lease.stopping = "over"
+    else:
+        lease.until = wished
+
+
+def _watch_idle(hardware: Hardware, lease: Lease, now: datetime) -> None:
+    """Warn the holder of a slice that does nothing, then take it back; forget the warning when it works again."""
+    profile = _profile(hardware, lease)
+    since = idle_since(lease.slice, lease.running_at, now)
+    warn_after = max(profile.idle - hardware.rules.warn, timedelta())
+    if since is None or now - since < warn_after:
+        lease.idle_warned_at = None
+    elif lease.idle_warned_at is None:
+        lease.idle_warned_at = now
+    elif now - since >= profile.idle and now - lease.idle_warned_at >= min(hardware.rules.warn, profile.idle):
+        lease.stopping = "idle"
+
+
+def _profile(hardware: Hardware, lease: Lease) -> Profile:
+    """The lease's profile; for one that has left the file, another of its kind, or else the default one."""
+    named = [profile for profile in hardware.profiles if profile.name == lease.profile]
+    same = [profile for profile in hardware.profiles if profile.kind == lease.kind]
+    return (named or same or [hardware.default])[0]

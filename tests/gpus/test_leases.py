@@ -1,0 +1,122 @@
+"""Leases: a slice has one holder, whoever asks at the same time; books and scheduler agree in the end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from gpu_campus import GpuCampus, declare
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from gpus.desk import Held, Place
+from gpus.hardware import Hardware
+from gpus.leases import grant, run
+from gpus.models import Lease, Slice
+from gpus.writer import deciding
+
+Campus = Callable[[Hardware], GpuCampus]
+
+
+def test_a_free_slice_is_lent_at_once_with_its_device(campus_with: Campus) -> None:
+    campus = campus_with(declare(1))
+    campus.students(1)
+    got = campus.ask("s01")
+    assert isinstance(got, Held)
+    assert (got.device, got.node, got.kind) == ("GPU-node1-0", "node1", "gpu")
+
+
+def test_asking_again_gives_the_same_lease(campus_with: Campus) -> None:
+    campus = campus_with(declare(2))
+    campus.students(1)
+    first, second = campus.ask("s01"), campus.ask("s01")
+    assert isinstance(first, Held)
+    assert isinstance(second, Held)
+    assert first.id == second.id
+
+
+def test_a_lab_without_a_slice_needs_no_lease(campus_with: Campus) -> None:
+    campus = campus_with(declare(1))
+    campus.students(1)
+    assert campus.ask("s01", "cpu") is None
+
+
+def test_the_database_refuses_a_second_lease_of_a_slice(any_campus_with: Campus) -> None:
+    campus = any_campus_with(declare(1))
+    campus.students(2)
+    campus.lent("s01")
+    with pytest.raises(IntegrityError), deciding(campus.database) as session:
+        grant(
+            session,
+            session.scalars(select(Slice.id)).one(),
+            holder="s02",
+            profile=campus.hardware.profile("gpu"),
+            cohort_id=None,
+            track="",
+            until=None,
+            answer_by=None,
+            class_session_id=None,
+            now=campus.now,
+        )
+
+
+def test_people_who_ask_at_the_same_moment_get_distinct_slices_and_the_others_a_place(any_campus_with: Campus) -> None:
+    campus = any_campus_with(declare(5))
+    names = campus.students(12)
+    got: dict[str, Held | Place | None] = {}
+    gate = threading.Barrier(len(names))
+
+    def ask(name: str) -> None:
+        gate.wait()
+        got[name] = campus.ask(name)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    devices = [one.device for one in got.values() if isinstance(one, Held)]
+    assert len(devices) == len(set(devices)) == 5
+    places = [campus.desk.look(name, campus.now)[1] for name, one in got.items() if isinstance(one, Place)]
+    assert sorted(place.position for place in places if place) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_slices_are_taken_from_the_nodes_in_turn(campus_with: Campus) -> None:
+    campus = campus_with(declare(6, nodes=3))
+    nodes = [campus.lent(name).node for name in campus.students(6)]
+    assert sorted(nodes[:3]) == sorted(nodes[3:]) == ["node1", "node2", "node3"]
+
+
+def test_the_scheduler_has_the_last_word_about_the_device(any_campus_with: Campus) -> None:
+    """Two leases whose servers got each other's slice change places; the index never sees one slice twice."""
+    campus = any_campus_with(declare(2))
+    campus.students(2)
+    first, second = campus.ask("s01"), campus.ask("s02")
+    assert isinstance(first, Held)
+    assert isinstance(second, Held)
+    with deciding(campus.database) as session:
+        run(session, session.get_one(Lease, first.id), device=second.device, node="node1", now=campus.now)
+    with campus.database.read() as session:
+        devices = {lease.holder: lease.slice.device for lease in session.scalars(select(Lease))}
+        ended = [lease.ended_at for lease in session.scalars(select(Lease))]
+    assert devices == {"s01": second.device, "s02": first.device}
+    assert ended == [None, None]
+
+
+def test_ending_twice_is_harmless_and_the_slice_is_free_once(campus_with: Campus) -> None:
+    campus = campus_with(declare(1))
+    campus.students(2)
+    lease = campus.lent("s01")
+    campus.desk.ended(lease.id, "stopped", campus.now)
+    campus.lent("s02")
+    campus.desk.ended(lease.id, "stopped", campus.now)
+    assert campus.holders() == {"s02"}
+
+
+def test_asking_for_other_hardware_gives_the_old_lease_back(campus_with: Campus) -> None:
+    campus = campus_with(declare(1))
+    campus.students(2)
+    campus.lent("s01")
+    assert campus.ask("s01", "cpu") is None
+    assert campus.holders() == set()
