@@ -1,10 +1,10 @@
 """JupyterHub's REST API as the campus uses it: users, groups, servers, shares. Knows no cohort; decides nothing.
 
 The portal is a hub service with its own token. SCOPES is exactly what its role needs, and `hub_config` grants exactly
-that: the token can start, enter and share grading servers, but no learner's server. It isn't an admin service, so
-JupyterHub refuses to let it hand out the `admin` flag (apihandlers/users.py: "Only admins can grant admin
-permissions"): a stolen portal token must not become the whole hub. Administrators get their rights as members of the
-group ADMINISTRATORS, to which `hub_config` binds a role.
+that: the token can start and stop servers, and enter and share grading servers, but enter no learner's server. It isn't
+an admin service, so JupyterHub refuses to let it hand out the `admin` flag (apihandlers/users.py: "Only admins can
+grant admin permissions"): a stolen portal token must not become the whole hub. Administrators get their rights as
+members of the group ADMINISTRATORS, to which `hub_config` binds a role.
 
 * CampusError
   - HubUnavailable (503): no answer, or the hub itself failed; trying again later helps
@@ -13,11 +13,12 @@ group ADMINISTRATORS, to which `hub_config` binds a role.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
@@ -29,8 +30,8 @@ SCOPES = (
     "admin:users",  # create and delete; the hub has no narrower scope that creates
     "read:servers",  # what a person who leaves has running
     "delete:servers",  # and to stop it
+    "start:servers",  # when a GPU's turn has come, and before a class
     "admin:groups",  # create groups, change their members
-    f"start:servers!group={GRADING_SERVERS}",
     f"access:servers!group={GRADING_SERVERS}",  # one can only share what one may do
     f"shares!group={GRADING_SERVERS}",
 )
@@ -54,12 +55,18 @@ class HubRefused(CampusError):
 
 @dataclass(frozen=True)
 class HubServer:
-    """A server of a hub user. `pending` is None, "spawn" or "stop"; `url` is its path below the proxy."""
+    """A server of a hub user. `pending` is None, "spawn" or "stop"; `url` is its path below the proxy.
+
+    `profile` is the hardware it was started with ("" where nothing was chosen).
+    """
 
     name: str
     ready: bool
     pending: str | None
     url: str
+    started: datetime | None = None
+    last_activity: datetime | None = None
+    profile: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,15 @@ class Hub:
         """Everybody in the hub's database, by name."""
         return {model["name"]: _user(model) for model in self._pages("/users")}
 
+    def active_servers(self) -> dict[str, HubServer]:
+        """The default servers that run, start or stop at this moment, by their owner's name."""
+        found = {}
+        for model in self._pages("/users", state="active"):
+            server = next((server for server in _user(model).servers if not server.name), None)
+            if server is not None:
+                found[str(model["name"])] = server
+        return found
+
     def groups(self) -> dict[str, frozenset[str]]:
         """The members of every group, by the group's name."""
         return {model["name"]: frozenset(model["users"]) for model in self._pages("/groups")}
@@ -136,9 +152,13 @@ class Hub:
         answer = self._send("GET", f"/users/{_segment(name)}", fine=(404,))
         return None if answer.status_code == 404 else _user(answer.json())
 
-    def start_server(self, name: str) -> None:
-        """Ask for the user's default server; one that runs or is starting is left as it is."""
-        self._send("POST", f"/users/{_segment(name)}/server", {}, fine=(400,))
+    def start_server(self, name: str, options: Mapping[str, str] | None = None) -> None:
+        """Ask for the user's default server; one that runs or is starting is left as it is.
+
+        `options` are the spawner's `user_options`. HubRefused when the spawner says no at once (409: nothing free).
+        """
+        body = {"user_options": dict(options)} if options else {}
+        self._send("POST", f"/users/{_segment(name)}/server", body, fine=(400,))
 
     def stop_server(self, name: str, server: str = "") -> None:
         path = f"/users/{_segment(name)}/servers/{_segment(server)}" if server else f"/users/{_segment(name)}/server"
@@ -167,10 +187,11 @@ class Hub:
         answer = self._send("GET", f"/groups/{_segment(group)}", fine=(404,))
         return frozenset() if answer.status_code == 404 else frozenset(answer.json()["users"])
 
-    def _pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, **query: str) -> Iterator[dict[str, Any]]:
         offset: int | None = 0
         while offset is not None:
-            answer = self._send("GET", f"{path}?offset={offset}&limit={self.page}", accept=PAGINATED).json()
+            asked = urlencode({**query, "offset": offset, "limit": self.page})
+            answer = self._send("GET", f"{path}?{asked}", accept=PAGINATED).json()
             yield from answer["items"]
             after = answer["_pagination"]["next"]
             offset = after["offset"] if after else None
@@ -217,10 +238,22 @@ def _segment(name: str) -> str:
 
 def _user(model: dict[str, Any]) -> HubUser:
     servers = tuple(
-        HubServer(name=name, ready=bool(server["ready"]), pending=server["pending"], url=server["url"])
+        HubServer(
+            name=name,
+            ready=bool(server["ready"]),
+            pending=server["pending"],
+            url=server["url"],
+            started=_moment(server.get("started")),
+            last_activity=_moment(server.get("last_activity")),
+            profile=str((server.get("user_options") or {}).get("profile") or ""),
+        )
         for name, server in (model.get("servers") or {}).items()
     )
     return HubUser(name=model["name"], admin=bool(model.get("admin")), servers=servers)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
 
 
 def _message(answer: httpx.Response) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from cohorts.database import Database
-from cohorts.errors import CampusError, NotFound
+from cohorts.errors import CampusError, Conflict, NotFound
 from cohorts.models import Cohort
 from gpus.borrowers import Borrower, borrower
 from gpus.decide import decide
@@ -71,10 +71,11 @@ class Desk:
     hardware: Hardware
     timezone: str
 
-    def ask(self, username: str, profile_name: str, now: datetime) -> Held | Place | None:
+    def ask(self, username: str, profile_name: str, now: datetime, *, no_server: bool = False) -> Held | Place | None:
         """Ask for hardware: a lease whose server may start, a place in the queue, or None where no slice is needed.
 
-        Asking again changes nothing. A lease for other hardware is given up first. Raises NotFound and Refused.
+        Asking again changes nothing. A turn for other hardware is given up; so is a lease, but only for one who knows
+        that there is `no_server` any more (the hub does): else Conflict. Raises NotFound and Refused.
         """
         profile = self.hardware.profile(profile_name)
         with deciding(self.database) as session:
@@ -83,6 +84,10 @@ class Desk:
                 take_up(lease, now)
                 return held(lease)
             if lease is not None:
+                if lease.state is not LeaseState.HELD and not no_server:
+                    raise Conflict(
+                        "Your lab still has a GPU; stop it first.", "실습실이 아직 GPU를 쓰고 있습니다. 먼저 꺼 주세요."
+                    )
                 self._end(session, lease, "replaced", now)
             ticket = waiting_ticket(session, username)
             if profile.kind is None:

@@ -14,8 +14,11 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from cohorts.errors import NotFound
 from gpus.hardware import DeclaredNode
 from gpus.models import Lease, Node, NodeState, Slice, Source
+
+_LENDS = (Node.state == NodeState.READY, Node.drained.is_(False))
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,13 @@ def apply_agent(session: Session, name: str, slices: Collection[tuple[str, str]]
             piece.present = piece.device in seen
 
 
-def set_node_state(session: Session, name: str, state: NodeState) -> None:
-    """Drain a node, or let it lend again."""
-    session.get_one(Node, name).state = state
+def drain(session: Session, name: str, drained: bool) -> None:
+    """Let a node lend nothing more, or lend again; what runs there goes on. NotFound for an unknown one."""
+    node = session.get(Node, name)
+    if node is None:
+        raise NotFound(f"There is no node {name!r}.", f"{name!r} 노드가 없습니다.")
+    node.drained = drained
+    session.flush()
 
 
 def _apply(
@@ -109,7 +116,7 @@ def _set_present(session: Session, node: str, slices: Collection[tuple[str, str]
             piece.present = present
         if present and piece.kind != wanted[device]:
             piece.kind = wanted[device]
-    for device in wanted.keys() - known.keys():
+    for device in (device for device in wanted if device not in known):
         moved = session.scalar(select(Slice).where(Slice.device == device))
         if moved is None:
             session.add(Slice(node=node, device=device, kind=wanted[device]))
@@ -124,7 +131,7 @@ def free_slices(session: Session, kind: str) -> list[int]:
         select(Slice.id, Slice.node)
         .join(Node, Node.name == Slice.node)
         .outerjoin(Lease, (Lease.slice_id == Slice.id) & Lease.ended_at.is_(None))
-        .where(Slice.kind == kind, Slice.present, Node.state == NodeState.READY, Lease.id.is_(None))
+        .where(Slice.kind == kind, Slice.present, *_LENDS, Lease.id.is_(None))
         .order_by(Slice.node, Slice.id)
     ).all()
     left = Counter(node for _, node in rows)
@@ -143,7 +150,7 @@ def available(session: Session, kind: str) -> int:
             select(func.count())
             .select_from(Slice)
             .join(Node, Node.name == Slice.node)
-            .where(Slice.kind == kind, Slice.present, Node.state == NodeState.READY)
+            .where(Slice.kind == kind, Slice.present, *_LENDS)
         )
         or 0
     )
@@ -152,18 +159,18 @@ def available(session: Session, kind: str) -> int:
 def stock(session: Session) -> list[Stock]:
     """Every kind's slices in numbers, by kind."""
     rows = session.execute(
-        select(Slice.kind, Slice.present, Node.state, Lease.id)
+        select(Slice.kind, Slice.present, Node.state, Node.drained, Lease.id)
         .join(Node, Node.name == Slice.node)
         .outerjoin(Lease, (Lease.slice_id == Slice.id) & Lease.ended_at.is_(None))
     ).all()
     kinds: dict[str, Counter[str]] = {}
-    for kind, present, state, lease in rows:
+    for kind, present, state, drained, lease in rows:
         count = kinds.setdefault(kind, Counter())
         if not present or state is NodeState.DOWN:
             count["away"] += 1
         elif lease is not None:
             count["lent"] += 1
-        elif state is NodeState.READY:
+        elif state is NodeState.READY and not drained:
             count["free"] += 1
         else:
             count["away"] += 1

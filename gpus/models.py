@@ -54,14 +54,19 @@ class TicketState(StrEnum):
 
 
 class Node(Base):
-    """A machine that lends slices."""
+    """A machine that lends slices. `state` is what it was said to be, `drained` what an administrator wants."""
 
     __tablename__ = "gpu_node"
 
     name: Mapped[str] = mapped_column(String(253), primary_key=True)
     state: Mapped[NodeState] = mapped_column(words(NodeState), default=NodeState.READY)
     source: Mapped[Source] = mapped_column(words(Source))
+    drained: Mapped[bool] = mapped_column(default=False)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def lends(self) -> bool:
+        return self.state is NodeState.READY and not self.drained
 
     slices: Mapped[list[Slice]] = relationship(back_populates="node_")
 
@@ -92,7 +97,8 @@ class Lease(Base):
     """A server's right to a slice. `holder` is a hub user name, or `job:...` for a marking.
 
     `answer_by` limits a held lease, `until` every other (None: as long as its server runs). `stopping` is why its
-    server is being stopped, `used_at` when its lab last said that somebody worked there. `class_session_id` is the
+    server is being stopped, `used_at` when its lab last said that somebody worked there, `missed_at` since when the hub
+    has no server for it, `engine_seen_at` when the engine last had one. `class_session_id` is the
     class it was given for: then it counts against no quota.
     """
 
@@ -117,6 +123,7 @@ class Lease(Base):
     idle_warned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     missed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    engine_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_because: Mapped[str | None] = mapped_column(String(32))
 

@@ -5,7 +5,7 @@ After a restart of whichever part, the books and the world agree again within se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +22,9 @@ from gpus.usage import accrue
 MISSED = timedelta(seconds=20)
 #: how long a container of a lease that has ended may go on: the hub is stopping it
 STOPPING = timedelta(seconds=30)
+#: how long what the engine said counts
+ENGINE_FRESH = timedelta(seconds=60)
+GONE = "gone"
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,16 @@ def reconcile_with_hub(
             continue
         if lease.holder in servers:
             lease.missed_at = None
+            if lease.stopping == GONE:
+                lease.stopping = None
             if servers[lease.holder] and lease.state is LeaseState.STARTING:
                 run(session, lease, device="", node="", now=now)
         elif lease.missed_at is None:
             lease.missed_at = now
         elif now - lease.missed_at >= MISSED:
+            if lease.engine_seen_at is not None and now - lease.engine_seen_at < ENGINE_FRESH:
+                lease.stopping = GONE  # its container is there still: removed first, and only then lent again
+                continue
             accrue(session, lease, now, hardware.rules.half_life, timezone)
             end(lease, "gone", now)
             ended.append(lease.holder)
@@ -57,16 +65,28 @@ def reconcile_with_hub(
     return ended
 
 
-def reconcile_with_engine(session: Session, servers: Iterable[EngineServer], now: datetime) -> list[int]:
-    """Learn which device each lease became; ids of leases that ended and still have a container to be removed."""
+def reconcile_with_engine(
+    session: Session, hardware: Hardware, servers: Collection[EngineServer], now: datetime, *, timezone: str
+) -> list[int]:
+    """Learn which device each lease became; ids of leases whose container is to be removed.
+
+    Those are leases that ended, and those that nobody's server holds any more: they end once the container is gone.
+    """
     stray = []
+    there = {server.lease for server in servers}
     for server in servers:
         lease = session.get(Lease, server.lease)
-        if lease is None:
+        if lease is None or (lease.ended_at is not None and now - lease.ended_at >= STOPPING):
             stray.append(server.lease)
         elif lease.ended_at is None:
+            lease.engine_seen_at = now
             if server.device and lease.slice.device != server.device:
                 run(session, lease, device=server.device, node=server.node, now=now)
-        elif now - lease.ended_at >= STOPPING:
-            stray.append(server.lease)
+            if lease.stopping == GONE:
+                stray.append(server.lease)
+    for lease in session.scalars(select(Lease).where(Lease.ended_at.is_(None), Lease.stopping == GONE)).all():
+        if lease.id not in there:
+            accrue(session, lease, now, hardware.rules.half_life, timezone)
+            end(lease, "gone", now)
+    session.flush()
     return stray

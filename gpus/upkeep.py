@@ -28,6 +28,8 @@ from gpus.usage import accrue
 
 GO_ON = timedelta(minutes=15)
 JOB = "job:"
+#: why the hub is asked to stop a server; one that the hub doesn't have is the engine's business
+TELL_HUB = ("idle", "over", "unused")
 
 
 @dataclass
@@ -47,7 +49,7 @@ def tend(session: Session, hardware: Hardware, now: datetime, *, timezone: str) 
     for lease in session.scalars(open_).all():
         lesson = lessons.get((lease.cohort_id, lease.kind))
         _tend_lease(session, hardware, lease, lesson, now, timezone)
-        if lease.ended_at is None and lease.stopping and not lease.holder.startswith(JOB):
+        if lease.ended_at is None and lease.stopping in TELL_HUB and not lease.holder.startswith(JOB):
             found.stop[lease.holder] = lease.stopping
     session.flush()
     for kind in hardware.kinds():

@@ -100,6 +100,14 @@ def recent_use(session: Session, keys: Collection[str], now: datetime, half_life
     return {key: faded(seconds, now - as_of, half_life) for key, seconds, as_of in rows}
 
 
+def last_used(session: Session) -> dict[str, datetime]:
+    """When the lab of each lease last said that somebody worked there, by holder."""
+    rows = session.execute(
+        select(Lease.holder, Lease.used_at).where(Lease.ended_at.is_(None), Lease.used_at.is_not(None))
+    )
+    return {holder: used for holder, used in rows if used is not None}
+
+
 def used_since(session: Session, username: str, since: datetime) -> float:
     """GPU seconds outside of class that the person has used since then."""
     rows = session.execute(

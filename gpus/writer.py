@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from sqlalchemy import text
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from cohorts.database import Database
@@ -23,3 +27,46 @@ def deciding(database: Database) -> Iterator[Session]:
         if database.engine.dialect.name == "postgresql":
             session.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         yield session
+
+
+class Leadership:
+    """Which of several portals looks after the leases: the one whose connection holds a lock, until it breaks.
+
+    On SQLite there is one portal, and it leads.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._engine = database.engine
+        self._connection: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()  # ends the database's session, and with it the lock
+            self._connection.close()
+            self._connection = None
+
+    def held(self) -> bool:
+        """Whether this process leads at this moment; takes the lead where nobody has it."""
+        if self._engine.dialect.name != "postgresql":
+            return True
+        try:
+            if self._connection is not None:
+                self._connection.execute(text("select 1"))
+                self._connection.commit()
+                return True
+            connection = self._engine.connect()
+            led = bool(connection.scalar(text("select pg_try_advisory_lock(:lock)"), {"lock": LOCK + 1}))
+            connection.commit()
+        except SQLAlchemyError:
+            self._connection = None
+            raise
+        if led:
+            self._connection = connection
+        else:
+            connection.close()
+        return led

@@ -17,14 +17,15 @@ USER_SCOPES = ("self", ENTER_PORTAL)
 #: whose it is
 SERVER_SCOPES = ("users:activity!user", "access:servers!server", ENTER_PORTAL)
 
-#: what the portal may do: keep the hub's people and groups in step with the campus, stop what a person who leaves has
-#: running, and start, enter and share grading servers (whoever shares a right must have it). No learner's server.
+#: what the portal may do: keep the hub's people and groups in step with the campus, start servers whose GPU is there
+#: and stop those whose time is over, and enter and share grading servers (whoever shares a right must have it). It can
+#: enter no learner's server.
 PORTAL_SCOPES = (
     "admin:users",
     "read:servers",
     "delete:servers",
+    "start:servers",
     "admin:groups",
-    f"start:servers!group={GRADING_SERVERS}",
     f"access:servers!group={GRADING_SERVERS}",
     f"shares!group={GRADING_SERVERS}",
 )

@@ -19,23 +19,42 @@ from cohorts.database import Database, migrate
 from cohorts.hub_sync import Hub, keep_in_sync
 from cohorts.people import ensure_administrators
 from courses.catalogue import load_catalogue
+from gpus.hardware import Hardware, HardwareError, load_hardware
+from gpus.inventory import apply_declared
+from gpus.writer import deciding
 from grader.storage import Storage
 from portal.api import cohorts as cohorts_api
-from portal.api import documents, exchange, grading, markings, metrics
+from portal.api import documents, exchange, gpu_admin, gpu_hub, gpu_people, grading, markings, metrics
 from portal.api import policy as policy_api
 from portal.api import regrades as regrades_api
 from portal.api import release_checks as release_checks_api
+from portal.api import timetable as timetable_api
 from portal.api.metrics import MetricsPage
 from portal.attempt_watch import AttemptWatch
 from portal.context import Campus
 from portal.errors import add_error_handlers, refuse_large
 from portal.hub_sign_in import HubSignIn
 from portal.middleware import BodyLimit, SecurityHeaders
-from portal.pages import admin, feedback, instructor, marks, policy, regrade, release_checks, roster, sign_in, student
+from portal.pages import (
+    admin,
+    feedback,
+    gpus_page,
+    hardware,
+    instructor,
+    marks,
+    policy,
+    regrade,
+    release_checks,
+    roster,
+    sign_in,
+    student,
+    timetable,
+)
 from portal.pages.rendering import STATIC, find_htmx
 from portal.rules import check_complete, enforce
 from portal.sandboxing import devices_of
 from portal.settings import PortalSettings, SettingsError
+from portal.steward import Steward
 
 BODY_LIMIT = 4 * 1024 * 1024
 SYNC_PATIENCE = 5.0
@@ -59,6 +78,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     regrades_api.router,
     exchange.router,
     cohorts_api.router,
+    hardware.router,
+    gpus_page.router,
+    timetable.router,
+    gpu_hub.router,
+    gpu_people.router,
+    gpu_admin.router,
+    timetable_api.router,
 )
 
 
@@ -102,6 +128,12 @@ def check_settings(settings: PortalSettings) -> None:
             f"BITGOEUL_METRICS_TOKEN has {len(settings.metrics_token)} characters; it needs at least 32. "
             "Make one with `openssl rand -hex 32`, or leave it out: then nobody reads the metrics."
         )
+    for name in ("lease_token", "node_token"):
+        if (given := getattr(settings, name)) and len(given) < 32:
+            raise SettingsError(
+                f"BITGOEUL_{name.upper()} has {len(given)} characters; it needs at least 32. "
+                "Make one with `openssl rand -hex 32`."
+            )
     devices_of(settings)
     if settings.production and not settings.public_url.startswith("https:"):
         raise SettingsError(
@@ -121,6 +153,7 @@ def open_campus(settings: PortalSettings) -> Campus:
         storage=Storage(settings.storage),
         catalogue=load_catalogue(settings.courses),
         hub=Hub(settings.hub_api_url, settings.portal_token),
+        hardware=open_hardware(settings),
         sign_in=HubSignIn(
             hub_path=base + "/hub",
             hub_api_url=settings.hub_api_url,
@@ -130,12 +163,21 @@ def open_campus(settings: PortalSettings) -> Campus:
     )
 
 
+def open_hardware(settings: PortalSettings) -> Hardware:
+    """What the site declares. Raises SettingsError."""
+    try:
+        return load_hardware(settings.hardware)
+    except HardwareError as error:
+        raise SettingsError(f"The declared hardware can't be used. {error}") from error
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: PortalSettings = app.state.settings
     here = await run_in_threadpool(open_campus, settings)
     app.state.campus = here
     await run_in_threadpool(_admit_administrators, here)
+    await run_in_threadpool(_declare, here)
     syncing = threading.Thread(
         target=keep_in_sync,
         args=(here.database, here.hub),
@@ -144,6 +186,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         daemon=True,  # a hub that doesn't answer must not keep the portal from stopping
     )
     syncing.start()
+    steward = Steward(here)
+    steward.start()
     watch = app.state.attempt_watch = AttemptWatch(here.database)
     app.state.metrics_page = MetricsPage()
     watch.start()
@@ -152,11 +196,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         here.closing.set()
         await run_in_threadpool(watch.close)
+        await run_in_threadpool(steward.join, SYNC_PATIENCE)
         here.wake_sync.set()
         await run_in_threadpool(syncing.join, SYNC_PATIENCE)
         await here.sign_in.close()
         here.hub.close()
         here.database.close()
+
+
+def _declare(here: Campus) -> None:
+    with deciding(here.database) as session:
+        apply_declared(session, here.hardware.nodes, datetime.now(UTC))
 
 
 def _admit_administrators(here: Campus) -> None:

@@ -97,6 +97,8 @@ def build_environment(environ: Mapping[str, str], folder: Path, addresses: Addre
         "PORTAL_URL": f"http://127.0.0.1:{addresses.portal}/services/portal",
         "PROXY_API_URL": f"http://127.0.0.1:{addresses.proxy_api}",
         "PORTAL_TOKEN": secrets["portal_token"],
+        "LEASE_TOKEN": secrets["lease_token"],
+        "NODE_TOKEN": secrets["node_token"],
         "DEMO_SECRET": secrets["demo_secret"],
         "SESSION_SECRET": secrets["session_secret"],
         "SIGN_IN": "demo",

@@ -16,6 +16,8 @@ from cohorts.database import Database
 from cohorts.errors import CampusError
 from cohorts.hub_sync import Hub, SyncReport
 from courses.model import Catalogue
+from gpus.desk import Desk
+from gpus.hardware import CPU_ONLY, Hardware
 from grader.storage import Storage
 from portal.hub_sign_in import HubSignIn
 from portal.settings import PortalSettings
@@ -35,9 +37,15 @@ class Campus:
     catalogue: Catalogue
     hub: Hub
     sign_in: HubSignIn
+    hardware: Hardware = CPU_ONLY
     wake_sync: threading.Event = field(default_factory=threading.Event)
     in_step: threading.Event = field(default_factory=threading.Event)
     closing: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def desk(self) -> Desk:
+        """Where slices are asked for and given back."""
+        return Desk(self.database, self.hardware, self.settings.timezone)
 
     def note_sync(self, result: SyncReport | CampusError) -> None:
         """Remember whether the hub is as the database says."""

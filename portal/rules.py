@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from cohorts.access import require_admin, require_member, require_staff, role_in_cohort
-from cohorts.errors import Forbidden, NotFound
+from cohorts.errors import CampusError, Forbidden, NotFound
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 
@@ -30,6 +30,8 @@ class Who(StrEnum):
     COHORT = "administrator, or staff of the cohort"
     ADMIN = "administrator"
     METRICS = "holder of the metrics token"
+    HUB = "the hub, by the lease token"
+    NODE = "a node's agent, by the node token"
 
 
 Rules = dict[tuple[str, str], Who]
@@ -137,7 +139,44 @@ COHORTS: Rules = {
     ("GET", "/api/me/offerings"): Who.SIGNED_IN,
 }
 
-RULES: Rules = PAGES | GRADING | EXCHANGE | COHORTS
+HARDWARE: Rules = {
+    ("GET", "/lab"): Who.SIGNED_IN,
+    ("GET", "/hardware"): Who.SIGNED_IN,
+    ("POST", "/hardware"): Who.SIGNED_IN,
+    ("GET", "/waiting"): Who.SIGNED_IN,
+    ("POST", "/waiting/leave"): Who.SIGNED_IN,
+    ("GET", "/gpus"): Who.ADMIN,
+    ("POST", "/gpus/nodes/{name}"): Who.ADMIN,
+    ("GET", "/cohorts/{cohort_id}/timetable"): Who.COHORT,
+    ("POST", "/cohorts/{cohort_id}/timetable"): Who.COHORT,
+    ("POST", "/cohorts/{cohort_id}/timetable/{number}/remove"): Who.COHORT,
+    ("POST", "/api/gpus/grants"): Who.HUB,
+    ("POST", "/api/gpus/leases/{lease_id}/running"): Who.HUB,
+    ("POST", "/api/gpus/leases/{lease_id}/ended"): Who.HUB,
+    ("POST", "/api/gpus/engine"): Who.HUB,
+    ("POST", "/api/gpus/readings"): Who.NODE,
+    ("GET", "/api/gpus/profiles"): Who.SIGNED_IN,
+    ("GET", "/api/gpus/mine"): Who.SIGNED_IN,
+    ("GET", "/api/gpus/mine/events"): Who.SIGNED_IN,
+    ("POST", "/api/gpus/mine"): Who.SIGNED_IN,
+    ("DELETE", "/api/gpus/mine/ticket"): Who.SIGNED_IN,
+    ("POST", "/api/gpus/activity"): Who.SIGNED_IN,
+    ("GET", "/api/gpus/stock"): Who.ADMIN,
+    ("GET", "/api/gpus/leases"): Who.ADMIN,
+    ("GET", "/api/gpus/use"): Who.ADMIN,
+    ("PUT", "/api/gpus/nodes/{name}"): Who.ADMIN,
+    ("GET", "/api/cohorts/{cohort_id}/timetable"): Who.COHORT,
+    ("POST", "/api/cohorts/{cohort_id}/timetable"): Who.COHORT,
+    ("DELETE", "/api/cohorts/{cohort_id}/timetable/{number}"): Who.COHORT,
+}
+
+RULES: Rules = PAGES | GRADING | EXCHANGE | COHORTS | HARDWARE
+
+
+class ProgramUnknown(CampusError):
+    """A program of the campus that doesn't show the token for what it asks."""
+
+    status = 401
 
 
 class RouteWithoutRule(Exception):
@@ -170,6 +209,9 @@ async def enforce(request: Request) -> None:
     if who is Who.METRICS:
         require_metrics_token(request, here.settings.metrics_token)
         return
+    if who in (Who.HUB, Who.NODE):
+        require_program_token(request, here.settings.lease_token if who is Who.HUB else here.settings.node_token)
+        return
     identity = await current_user(request)
     if who is not Who.SIGNED_IN:
         await run_in_threadpool(_require, here, identity, who, request.path_params)
@@ -183,6 +225,19 @@ def require_metrics_token(request: Request, expected: str) -> None:
         raise Forbidden(
             "Metrics are for programs that send 'Authorization: Bearer <BITGOEUL_METRICS_TOKEN>'.",
             "지표는 'Authorization: Bearer <BITGOEUL_METRICS_TOKEN>' 헤더를 보내는 프로그램만 읽을 수 있습니다.",
+        )
+
+
+def require_program_token(request: Request, expected: str) -> None:
+    """ProgramUnknown (401) unless the request carries that token; where none is set, nobody does."""
+    kind, _, given = request.headers.get("authorization", "").partition(" ")
+    right = kind.lower() == "token" and hmac.compare_digest(given.strip().encode(), expected.encode())
+    if not expected or not right:
+        raise ProgramUnknown(
+            "Only the campus's own programs may ask here. Give hub and portal the same BITGOEUL_LEASE_TOKEN, and nodes "
+            "and portal the same BITGOEUL_NODE_TOKEN.",
+            "캠퍼스의 프로그램만 쓸 수 있는 주소입니다. 허브와 포털에는 같은 BITGOEUL_LEASE_TOKEN을, 노드와 포털에는 "
+            "같은 BITGOEUL_NODE_TOKEN을 설정해 주세요.",
         )
 
 

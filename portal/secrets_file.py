@@ -6,7 +6,15 @@ import os
 import secrets
 from pathlib import Path
 
-NAMES = ("portal_token", "proxy_token", "demo_secret", "session_secret", "cookie_secret")
+NAMES = (
+    "portal_token",
+    "proxy_token",
+    "lease_token",
+    "node_token",
+    "demo_secret",
+    "session_secret",
+    "cookie_secret",
+)
 
 
 def ensure_secrets(folder: Path) -> dict[str, str]:

@@ -39,6 +39,9 @@ class PortalSettings:
     metrics_token: str = ""
     worker_image: str = ""
     worker_devices: tuple[str, ...] = ()
+    hardware: Path = Path("hardware.yaml")
+    lease_token: str = ""
+    node_token: str = ""
 
     def __repr__(self) -> str:
         return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
@@ -84,4 +87,7 @@ class PortalSettings:
             metrics_token=get("METRICS_TOKEN"),
             worker_image=get("WORKER_IMAGE"),
             worker_devices=tuple(part.strip() for part in get("WORKER_DEVICES").split(",") if part.strip()),
+            hardware=Path(get("HARDWARE", str(folder / "hardware.yaml"))),
+            lease_token=get("LEASE_TOKEN"),
+            node_token=get("NODE_TOKEN"),
         )

@@ -24,8 +24,8 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 }
 
 
-async def tell_progress(here: Campus, look: Callable[[], str]) -> Response:
-    """A stream of `progress` events with what `look` gives, JSON on one line.
+async def tell_progress(here: Campus, look: Callable[[], str], every: float = LOOK_EVERY) -> Response:
+    """A stream of `progress` events with what `look` gives, JSON on one line; it is asked `every` so many seconds.
 
     A CampusError of its first look is the answer; of a later one, the end: the caller has left the staff, or what was
     counted has gone.
@@ -43,7 +43,7 @@ async def tell_progress(here: Campus, look: Callable[[], str]) -> Response:
                 yield f"event: progress\ndata: {found}\n\n"
             elif number % SAY_SOMETHING_EVERY == 0:
                 yield ": still here\n\n"
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(every)
             try:
                 found = await run_in_threadpool(look)
             except CampusError:

@@ -273,15 +273,14 @@ def test_a_wrong_token_is_explained(database: Database, live: LiveHub) -> None:
     assert "0" * 64 not in str(refusal.value)
 
 
-def test_the_portals_token_opens_no_learners_server(
+def test_the_portals_token_starts_a_learners_server_and_can_let_nobody_in(
     database: Database, import_roster: Import, live: LiveHub, hub: Hub
 ) -> None:
     import_roster(ROSTER)
     sync(database, hub)
-    with pytest.raises(HubRefused, match="/users/minji/server") as refusal:
-        hub.start_server("minji")
-    assert refusal.value.code in (403, 404)
-    live.look("/users/minji/server", "POST")
+    hub.start_server("minji", {"profile": "gpu-slice"})
+    server = hub.active_servers()["minji"]
+    assert (server.profile, server.started is not None) == ("gpu-slice", True)
     with pytest.raises(HubRefused):
         hub.share_server("minji", user="prof-lee", scopes=["access:servers"])
     live.stop("minji")

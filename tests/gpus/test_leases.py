@@ -10,6 +10,7 @@ from gpu_campus import GpuCampus, declare
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from cohorts.errors import Conflict
 from gpus.desk import Held, Place
 from gpus.hardware import Hardware
 from gpus.leases import grant, run
@@ -114,9 +115,12 @@ def test_ending_twice_is_harmless_and_the_slice_is_free_once(campus_with: Campus
     assert campus.holders() == {"s02"}
 
 
-def test_asking_for_other_hardware_gives_the_old_lease_back(campus_with: Campus) -> None:
+def test_other_hardware_waits_for_the_server_that_has_the_slice_to_be_gone(campus_with: Campus) -> None:
     campus = campus_with(declare(1))
     campus.students(2)
     campus.lent("s01")
-    assert campus.ask("s01", "cpu") is None
+    with pytest.raises(Conflict):
+        campus.ask("s01", "cpu")
+    assert campus.holders() == {"s01"}
+    assert campus.desk.ask("s01", "cpu", campus.now, no_server=True) is None
     assert campus.holders() == set()

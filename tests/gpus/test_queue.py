@@ -11,8 +11,8 @@ from gpu_campus import GpuCampus, declare
 from gpus.desk import Held, Refused
 from gpus.fair_order import faded, person_delay, track_delays
 from gpus.hardware import Hardware
-from gpus.inventory import set_node_state
-from gpus.models import LeaseState, NodeState
+from gpus.inventory import drain
+from gpus.models import LeaseState
 from gpus.writer import deciding
 
 Campus = Callable[[Hardware], GpuCampus]
@@ -144,7 +144,7 @@ def test_nobody_gets_a_slice_while_every_node_is_drained(campus_with: Campus) ->
     campus = campus_with(declare(1))
     campus.students(1)
     with deciding(campus.database) as session:
-        set_node_state(session, "node1", NodeState.DRAINED)
+        drain(session, "node1", True)
     place = campus.queued("s01")
     assert place.wait is None
     assert "drained" in place.reason.en

@@ -179,8 +179,27 @@ def test_a_container_of_an_ended_lease_is_named_to_be_removed(campus_with: Campu
     for seconds in (10, 25):
         campus.wait(seconds=seconds)
         with deciding(campus.database) as session:
-            stray.append(reconcile_with_engine(session, here, campus.now))
+            stray.append(reconcile_with_engine(session, campus.hardware, here, campus.now, timezone=ZONE))
     assert stray == [[], [first.id]]
+
+
+def test_a_slice_whose_container_is_still_there_is_not_lent_again_before_it_is_gone(campus_with: Campus) -> None:
+    """The hub forgot a server while its container runs: the container goes first, then the lease."""
+    campus = campus_with(declare(1))
+    campus.students(2)
+    lease = campus.lent("s01")
+    campus.queued("s02")
+    here = [EngineServer(lease.id, "s01", "", "node1")]
+    answers = []
+    for step in range(8):
+        campus.wait(seconds=5)
+        with deciding(campus.database) as session:
+            running = here if step < 6 else []
+            answers.append(reconcile_with_engine(session, campus.hardware, running, campus.now, timezone=ZONE))
+            reconcile_with_hub(session, campus.hardware, {}, campus.now, timezone=ZONE)
+        campus.tend()
+        assert campus.holders() == ({"s01"} if step < 6 else {"s02"}), step
+    assert answers[5] == [lease.id]
 
 
 def test_use_is_written_as_it_happens_by_person_track_and_month(campus_with: Campus) -> None:

@@ -177,7 +177,7 @@ def test_no_role_opens_other_people_s_servers(environ: dict[str, str]) -> None:
     for role in configured(environ).JupyterHub.load_roles:
         for scope in role["scopes"]:
             name, _, narrowed = scope.partition("!")
-            if name in ("access:servers", "shares", "tokens", "admin:servers", "start:servers"):
+            if name in ("access:servers", "shares", "tokens", "admin:servers"):
                 assert narrowed in ("server", "group=grading-servers"), (role["name"], scope)
 
 

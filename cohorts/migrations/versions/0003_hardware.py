@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,8 +12,13 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-_OPEN = {"sqlite_where": sa.text("ended_at is null"), "postgresql_where": sa.text("ended_at is null")}
-_WAITING = {"sqlite_where": sa.text("closed_at is null"), "postgresql_where": sa.text("closed_at is null")}
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+_OPEN = _where("ended_at is null")
+_WAITING = _where("closed_at is null")
 
 
 def upgrade() -> None:
@@ -64,6 +71,7 @@ def add_gpu_node() -> None:
         sa.Column("name", sa.String(length=253), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("source", sa.String(length=16), nullable=False),
+        sa.Column("drained", sa.Boolean(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_gpu_node")),
     )
@@ -111,6 +119,7 @@ def add_gpu_lease() -> None:
         sa.Column("idle_warned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("missed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("engine_seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_because", sa.String(length=32), nullable=True),
         sa.CheckConstraint("(state = 'ended') = (ended_at is not null)", name=op.f("ck_gpu_lease_ended")),
