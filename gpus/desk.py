@@ -98,7 +98,7 @@ class Desk:
             granted = decide(session, self.hardware, profile.kind, now, timezone=self.timezone, present=username)
             own = next((lease for lease in granted if lease.holder == username), None)
             if own is not None:
-                return held(own)
+                return held(session.get_one(Lease, own.id))
             return self._place(session, ticket, now)
 
     def look(self, username: str, now: datetime) -> tuple[Held | None, Place | None]:
