@@ -1,0 +1,1 @@
+"""Who holds which GPU slice: inventory, leases, queue, reservations, usage."""
