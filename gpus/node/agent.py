@@ -100,7 +100,8 @@ class Agent:
         if answer.status_code in (401, 403):
             return f"the portal refuses this node ({answer.status_code}): BITGOEUL_NODE_TOKEN must be the portal's"
         if not answer.is_success:
-            return f"the portal doesn't take this reading ({answer.status_code}): {answer.text[:200]}"
+            said = " ".join(answer.text.split())[:200]
+            return f"the portal doesn't take this reading ({answer.status_code}): {said}"
         return ""
 
     def _close(self) -> None:
