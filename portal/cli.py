@@ -16,6 +16,7 @@ COMMANDS = {
     "grade": ("portal.commands.grade", "Mark one notebook on its own."),
     "autograde": ("portal.commands.autograde", "Drop-in for `nbgrader autograde` in any course folder."),
     "worker": ("portal.commands.worker", "Mark what students hand in, until stopped."),
+    "node": ("portal.commands.node", "On a GPU node: tell the portal what its cards do, until stopped."),
     "backup": ("portal.commands.backup", "Write everything the campus knows into one file."),
     "restore": ("portal.commands.restore", "Bring a backup into an empty data folder."),
 }
