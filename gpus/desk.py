@@ -18,12 +18,12 @@ from cohorts.errors import CampusError, Conflict, NotFound
 from cohorts.models import Cohort
 from gpus.borrowers import Borrower, borrower
 from gpus.decide import decide
-from gpus.estimates import estimate
+from gpus.estimates import Estimator
 from gpus.hardware import Hardware, Profile
 from gpus.leases import Because, end, lease_of, run, take_up
 from gpus.models import Lease, LeaseState, Ticket, TicketState
 from gpus.quota import seconds_left, week_of
-from gpus.reasons import Reason, reason_of
+from gpus.reasons import Reason, Reasons
 from gpus.reservations import class_now
 from gpus.tickets import close, draw, position, waiting_ticket
 from gpus.usage import accrue
@@ -173,8 +173,8 @@ class Desk:
         return Place(
             profile=ticket.profile,
             position=place,
-            wait=estimate(session, ticket.kind, place, profile.lease, now),
-            reason=reason_of(session, self.hardware, ticket, place, now),
+            wait=Estimator.read(session, ticket.kind, profile.lease, now).wait(place),
+            reason=Reasons.read(session, self.hardware, ticket.kind, now).of(ticket, place),
             asked_at=ticket.asked_at,
         )
 

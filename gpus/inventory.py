@@ -89,16 +89,23 @@ def apply_engine(session: Session, nodes: Iterable[ReportedNode], now: datetime)
             node.state = NodeState.DOWN
 
 
-def apply_agent(session: Session, name: str, slices: Collection[tuple[str, str]], now: datetime) -> None:
-    """Take over which devices a node's agent sees. On a node that somebody else told of, only what is gone counts."""
+def apply_agent(
+    session: Session, name: str, slices: Collection[tuple[str, str]], lost: Collection[str], now: datetime
+) -> None:
+    """Take over which devices a node's agent sees. Those that it calls `lost` are `gpus.readings`' business.
+
+    A node that the file or the engine told of keeps its slices; of them, one that its agent sees again is there again.
+    """
     node = session.get(Node, name)
     if node is None or node.source is Source.AGENT:
-        _apply(session, ReportedNode(name, NodeState.READY, tuple(slices)), Source.AGENT, now)
+        known = select(Slice.device, Slice.kind).where(Slice.node == name, Slice.device.in_(lost), Slice.present)
+        staying = [(device, kind) for device, kind in session.execute(known)]
+        _apply(session, ReportedNode(name, NodeState.READY, (*slices, *staying)), Source.AGENT, now)
         return
     seen = {device for device, _ in slices}
-    for piece in session.scalars(select(Slice).where(Slice.node == name)):
-        if piece.read_at is not None:
-            piece.present = piece.device in seen
+    for piece in session.scalars(select(Slice).where(Slice.node == name, Slice.lost_at.is_not(None))):
+        if piece.device in seen:
+            piece.present = True
 
 
 def drain(session: Session, name: str, drained: bool) -> None:

@@ -14,8 +14,7 @@ from cohorts.database import table_of
 from cohorts.models import Cohort
 from gpus.fair_order import faded
 from gpus.models import Lease, LeaseState, RecentUse, Use
-
-IDLE_BELOW = 0.02  # a card that computes less than this share of the time does nothing
+from gpus.readings import computes_nothing
 
 _R = table_of(RecentUse)
 _RECENT = select(_R.c.key, _R.c.seconds, _R.c.as_of).where(_R.c.key.in_(bindparam("keys", expanding=True)))
@@ -61,7 +60,7 @@ def accrue(session: Session, lease: Lease, now: datetime, half_life: timedelta, 
         session.add(row)
     row.seconds += seconds
     row.until_at = now
-    if lease.slice.busy is not None and lease.slice.busy < IDLE_BELOW:
+    if computes_nothing(lease.slice, now):
         row.idle_seconds += seconds
     for key in (person_key(lease.holder), track_key(lease.track)):
         _add_recent(session, key, seconds * lease.share, now, half_life)
