@@ -21,7 +21,7 @@ _BETWEEN = (
     .where(
         ClassSession.profile.is_not(None),
         ClassSession.ends_at > bindparam("since"),
-        ClassSession.starts_at < bindparam("until"),
+        ClassSession.starts_at <= bindparam("until"),
     )
     .order_by(ClassSession.starts_at, ClassSession.id)
 )
@@ -105,5 +105,5 @@ def class_sessions(
 
 
 def sessions_between(session: Session, since: datetime, until: datetime) -> Sequence[ClassSession]:
-    """Classes of all cohorts that keep hardware and go on at some time between the two."""
+    """Classes of all cohorts that keep hardware, end after `since` and start by `until`."""
     return session.scalars(_BETWEEN, {"since": since, "until": until}).all()

@@ -24,6 +24,7 @@ from gpus.leases import Because, end, lease_of, run, take_up
 from gpus.models import Lease, LeaseState, Ticket, TicketState
 from gpus.quota import seconds_left, week_of
 from gpus.reasons import Reason, Reasons
+from gpus.reconcile import has_container
 from gpus.reservations import class_now
 from gpus.tickets import close, draw, position, waiting_ticket
 from gpus.usage import accrue
@@ -84,7 +85,7 @@ class Desk:
                 take_up(lease, now)
                 return held(lease)
             if lease is not None:
-                if lease.state is not LeaseState.HELD and not no_server:
+                if lease.state is not LeaseState.HELD and (not no_server or has_container(lease, now)):
                     raise Conflict(
                         "Your lab still has a GPU; stop it first.", "실습실이 아직 GPU를 쓰고 있습니다. 먼저 꺼 주세요."
                     )

@@ -19,7 +19,6 @@ from cohorts.database import Database, migrate
 from cohorts.hub_sync import Hub, keep_in_sync
 from cohorts.people import ensure_administrators
 from courses.catalogue import load_catalogue
-from gpus.hardware import Hardware, HardwareError, load_hardware
 from gpus.inventory import apply_declared
 from gpus.writer import deciding
 from grader.storage import Storage
@@ -32,6 +31,7 @@ from portal.api import timetable as timetable_api
 from portal.api.metrics import MetricsPage
 from portal.attempt_watch import AttemptWatch
 from portal.context import Campus
+from portal.declared_hardware import open_hardware
 from portal.errors import add_error_handlers, refuse_large
 from portal.hub_sign_in import HubSignIn
 from portal.middleware import BodyLimit, SecurityHeaders
@@ -161,14 +161,6 @@ def open_campus(settings: PortalSettings) -> Campus:
             secret=settings.portal_token,
         ),
     )
-
-
-def open_hardware(settings: PortalSettings) -> Hardware:
-    """What the site declares. Raises SettingsError."""
-    try:
-        return load_hardware(settings.hardware)
-    except HardwareError as error:
-        raise SettingsError(f"The declared hardware can't be used. {error}") from error
 
 
 @asynccontextmanager

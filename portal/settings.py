@@ -39,6 +39,7 @@ class PortalSettings:
     metrics_token: str = ""
     worker_image: str = ""
     worker_devices: tuple[str, ...] = ()
+    worker_node: str = ""
     hardware: Path = Path("hardware.yaml")
     lease_token: str = ""
     node_token: str = ""
@@ -87,6 +88,7 @@ class PortalSettings:
             metrics_token=get("METRICS_TOKEN"),
             worker_image=get("WORKER_IMAGE"),
             worker_devices=tuple(part.strip() for part in get("WORKER_DEVICES").split(",") if part.strip()),
+            worker_node=get("WORKER_NODE"),
             hardware=Path(get("HARDWARE", str(folder / "hardware.yaml"))),
             lease_token=get("LEASE_TOKEN"),
             node_token=get("NODE_TOKEN"),
