@@ -6,7 +6,17 @@ import os
 import secrets
 from pathlib import Path
 
-NAMES = ("portal_token", "proxy_token", "demo_secret", "session_secret", "cookie_secret")
+NAMES = (
+    "portal_token",
+    "proxy_token",
+    "lease_token",
+    "node_token",
+    "session_secret",
+    "cookie_secret",
+    "database_password",
+    "metrics_token",
+    "demo_secret",
+)
 
 
 def ensure_secrets(folder: Path) -> dict[str, str]:
