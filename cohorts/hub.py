@@ -13,7 +13,7 @@ group ADMINISTRATORS, to which `hub_config` binds a role.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -136,9 +136,13 @@ class Hub:
         answer = self._send("GET", f"/users/{_segment(name)}", fine=(404,))
         return None if answer.status_code == 404 else _user(answer.json())
 
-    def start_server(self, name: str) -> None:
-        """Ask for the user's default server; one that runs or is starting is left as it is."""
-        self._send("POST", f"/users/{_segment(name)}/server", {}, fine=(400,))
+    def start_server(self, name: str, *, user_options: Mapping[str, str] | None = None) -> None:
+        """Ask for the user's default server; one that runs or is starting is left as it is.
+
+        `user_options` are for the spawner, such as `{"request": id}`; without any the hub uses those of the last start.
+        """
+        body: dict[str, Any] = {"user_options": dict(user_options)} if user_options else {}
+        self._send("POST", f"/users/{_segment(name)}/server", body, fine=(400,))
 
     def stop_server(self, name: str, server: str = "") -> None:
         path = f"/users/{_segment(name)}/servers/{_segment(server)}" if server else f"/users/{_segment(name)}/server"
