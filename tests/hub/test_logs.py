@@ -64,10 +64,7 @@ def hub(
     (data / "jupyterhub_config.d").mkdir()
     addition = LEASED.format(url=f"http://127.0.0.1:{portal.server_port}", token=LEASE_TOKEN)
     (data / "jupyterhub_config.d" / "10-leased.py").write_text(addition)
-    (data / "metrics_token").write_text(TOKEN + "\n")
-    environment = helpers.environment_of_a_campus(
-        data, BITGOEUL_LOG_FORMAT="json", BITGOEUL_METRICS_TOKEN_FILE=str(data / "metrics_token")
-    )
+    environment = helpers.environment_of_a_campus(data, BITGOEUL_LOG_FORMAT="json", BITGOEUL_METRICS_TOKEN=TOKEN)
     live = helpers.LiveHub(data, environment)
     try:
         live.start()
