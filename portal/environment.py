@@ -40,6 +40,11 @@ class Environment:
                 "name a text file that this account may read."
             ) from error
 
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that secrets are read from, by whatever setting."""
+        names = sorted(name for name in self._environ if name.startswith(PREFIX) and name.endswith(SECRET_FILE))
+        return tuple(Path(self._environ[name]) for name in names if self._environ[name].strip())
+
     def database_url(self, name: str, default: str) -> str:
         """The database's URL, with the password of DATABASE_PASSWORD where the URL itself carries none.
 

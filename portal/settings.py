@@ -42,6 +42,8 @@ class PortalSettings:
     lease_token: str = ""
     node_token: str = ""
     log_format: str = "text"
+    secret_files: tuple[Path, ...] = ()
+    proxy_api_url: str = "http://127.0.0.1:8001"
 
     def __repr__(self) -> str:
         return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
@@ -93,4 +95,6 @@ class PortalSettings:
             lease_token=env.secret("LEASE_TOKEN"),
             node_token=env.secret("NODE_TOKEN"),
             log_format=log_format,
+            secret_files=env.secret_files(),
+            proxy_api_url=get("PROXY_API_URL", "http://127.0.0.1:8001").rstrip("/"),
         )
