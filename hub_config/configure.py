@@ -8,6 +8,7 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from hub_config.auth import DemoAuthenticator
 from hub_config.consent import TrustedClients
+from hub_config.logs import build_logging, ensure_lines, log_request
 from hub_config.oauth import configure_provider
 from hub_config.pages import LOGO, TEMPLATES
 from hub_config.roles import PORTAL, build_roles
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 def configure(c: Config, settings: HubSettings) -> None:
     """Set up the hub of this campus, then let DATA/jupyterhub_config.d/*.py have the last word."""
+    configure_logs(c, settings)
     configure_addresses(c, settings)
     configure_state(c, settings)
     configure_proxy(c, settings)
@@ -32,7 +34,6 @@ def configure(c: Config, settings: HubSettings) -> None:
     configure_servers(c, settings)
     configure_spawner(c, settings)
     configure_pages(c)
-    configure_logs()
     load_additions(c, settings)
 
 
@@ -45,8 +46,8 @@ def configure_addresses(c: Config, settings: HubSettings) -> None:
 
 
 def configure_state(c: Config, settings: HubSettings) -> None:
-    """Everything the hub has to remember lies in one folder."""
-    c.JupyterHub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
+    """What the hub has to remember lies in one folder, or in a database of the site's."""
+    c.JupyterHub.db_url = settings.hub_database_url
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(settings.state / "cookie_secret")
 
@@ -82,18 +83,23 @@ def configure_sessions(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.oauth_token_expires_in = DAY
     c.JupyterHub.tornado_settings = {
         "cookie_options": {"SameSite": "Lax", **({"secure": True} if settings.public_url.startswith("https:") else {})},
+        "log_function": log_request,
         "oauth_no_confirm_list": TrustedClients(),
         "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
     }
 
 
 def configure_roles(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.load_roles = build_roles(settings.admins)
+    c.JupyterHub.load_roles = build_roles(settings.admins, metrics=bool(settings.metrics_token))
 
 
 def configure_services(c: Config, settings: HubSettings) -> None:
     """The portal is where people arrive."""
-    c.JupyterHub.services = build_services(portal_origin=settings.portal_origin, portal_token=settings.portal_token)
+    c.JupyterHub.services = build_services(
+        portal_origin=settings.portal_origin,
+        portal_token=settings.portal_token,
+        metrics_token=settings.metrics_token,
+    )
     c.JupyterHub.default_url = f"/services/{PORTAL}/"
 
 
@@ -135,8 +141,10 @@ def configure_pages(c: Config) -> None:
     c.JupyterHub.logo_file = str(LOGO)
 
 
-def configure_logs() -> None:
-    """Sign-ins, spawns and requests are told; every cookie that JupyterHub renews isn't."""
+def configure_logs(c: Config, settings: HubSettings) -> None:
+    """Sign-ins, spawns and requests are told, in the form that the site chose; every renewed cookie isn't."""
+    ensure_lines(settings.log_format)
+    c.JupyterHub.logging_config = build_logging(settings.log_format)
     logging.getLogger("tornado.application").setLevel(logging.WARNING)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 PORTAL = "portal"
+METRICS = "metrics"
 ADMINISTRATORS = "campus-administrators"
 GRADING_SERVERS = "grading-servers"
 ENTER_PORTAL = f"access:services!service={PORTAL}"
@@ -30,6 +31,9 @@ PORTAL_SCOPES = (
     f"shares!group={GRADING_SERVERS}",
 )
 
+#: what Prometheus may do: read the hub's figures (/hub/metrics), and nothing else
+METRICS_SCOPES = ("read:metrics",)
+
 #: what an administrator may do at the hub's own pages: see people and servers, start and stop servers; not enter them
 ADMINISTRATOR_SCOPES = (
     "admin-ui",
@@ -45,8 +49,10 @@ ADMINISTRATOR_SCOPES = (
 )
 
 
-def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
+def build_roles(admins: Iterable[str], *, metrics: bool = False) -> list[dict[str, Any]]:
     """The hub's `load_roles`. `admins` are administrators by setting; others get there through the group.
+
+    `metrics` says whether a program reads the hub's figures.
 
     Nobody is an administrator in JupyterHub's own sense: its `admin` flag can enter every server, and outlives the
     setting that granted it. These lists are exact: a name that leaves them loses the role when the hub starts.
@@ -62,4 +68,5 @@ def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
             "users": sorted(admins),
             "groups": [ADMINISTRATORS],
         },
+        *([{"name": "metrics", "scopes": list(METRICS_SCOPES), "services": [METRICS]}] if metrics else []),
     ]

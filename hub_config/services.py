@@ -1,15 +1,18 @@
-"""The programs beside the hub: the portal, and nothing else."""
+"""The programs beside the hub: the portal, whoever reads the figures where a token is set, and nothing else."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from hub_config.roles import PORTAL
+from hub_config.roles import METRICS, PORTAL
 
 
-def build_services(*, portal_origin: str, portal_token: str) -> list[dict[str, Any]]:
-    """The hub's `services`: the portal, which runs by itself, is reached below /services/portal/, and asks nobody."""
-    return [
+def build_services(*, portal_origin: str, portal_token: str, metrics_token: str = "") -> list[dict[str, Any]]:
+    """The hub's `services`: the portal, which runs by itself, is reached below /services/portal/, and asks nobody.
+
+    Prometheus is one only to have a token of its own; it isn't reached through the hub.
+    """
+    services: list[dict[str, Any]] = [
         {
             "name": PORTAL,
             "url": portal_origin,
@@ -20,3 +23,6 @@ def build_services(*, portal_origin: str, portal_token: str) -> list[dict[str, A
             "timeout": 2,
         }
     ]
+    if metrics_token:
+        services.append({"name": METRICS, "api_token": metrics_token, "display": False})
+    return services

@@ -23,6 +23,7 @@ class HubSettings:
     offerings: Path
     public_url: str
     hub_api_url: str
+    hub_database_url: str = field(repr=False)
     portal_url: str
     portal_token: str = field(repr=False)
     proxy_api_url: str
@@ -37,6 +38,8 @@ class HubSettings:
     spawner: str
     cleanup_servers: bool
     concurrent_spawns: int
+    metrics_token: str = field(repr=False)
+    log_format: str
 
     @property
     def state(self) -> Path:
@@ -66,8 +69,9 @@ def read_settings(environ: Mapping[str, str]) -> HubSettings:
         offerings=Path(env.text("OFFERINGS", str(data / "offerings"))),
         public_url=_public_url(env, production),
         hub_api_url=_hub_api_url(env),
+        hub_database_url=env.database_url("HUB_DATABASE_URL", f"sqlite:///{data / 'hub' / 'jupyterhub.sqlite'}"),
         portal_url=env.url("PORTAL_URL", "http://127.0.0.1:8010/services/portal"),
-        portal_token=env.required(
+        portal_token=env.required_secret(
             "PORTAL_TOKEN", "portal and hub prove themselves to each other with it; set the same in both"
         ),
         proxy_api_url=env.url("PROXY_API_URL", "http://127.0.0.1:8001"),
@@ -82,6 +86,8 @@ def read_settings(environ: Mapping[str, str]) -> HubSettings:
         spawner=_spawner(env, production),
         cleanup_servers=env.flag("CLEANUP_SERVERS", default=True),
         concurrent_spawns=env.number("CONCURRENT_SPAWNS", 100),
+        metrics_token=_metrics_token(env),
+        log_format=env.choice("LOG_FORMAT", ("text", "json"), "text"),
     )
 
 
@@ -100,14 +106,24 @@ def _hub_api_url(env: Environment) -> str:
 
 
 def _proxy_token(env: Environment) -> str:
-    token = env.raw("CONFIGPROXY_AUTH_TOKEN")
+    token = env.raw_secret("CONFIGPROXY_AUTH_TOKEN")
     if not token:
         raise SettingsError("CONFIGPROXY_AUTH_TOKEN is not set; give hub and proxy the same random text.")
     return token
 
 
+def _metrics_token(env: Environment) -> str:
+    token = env.secret("METRICS_TOKEN")
+    if token and len(token) < 32:
+        raise SettingsError(
+            f"{PREFIX}METRICS_TOKEN has {len(token)} characters; it needs at least 32. "
+            "Make one with `openssl rand -hex 32`, or leave it out: then no program reads the metrics."
+        )
+    return token
+
+
 def _demo_secret(env: Environment, sign_in: str, production: bool) -> str:
-    secret = env.text("DEMO_SECRET")
+    secret = env.secret("DEMO_SECRET")
     if sign_in != "demo":
         return ""
     if production:

@@ -34,7 +34,7 @@ from portal.context import Campus
 from portal.declared_hardware import open_hardware
 from portal.errors import add_error_handlers, refuse_large
 from portal.hub_sign_in import HubSignIn
-from portal.middleware import BodyLimit, SecurityHeaders
+from portal.middleware import BodyLimit, RequestTrail, SecurityHeaders
 from portal.pages import (
     admin,
     feedback,
@@ -51,6 +51,7 @@ from portal.pages import (
     timetable,
 )
 from portal.pages.rendering import STATIC, find_htmx
+from portal.request_figures import RequestFigures
 from portal.rules import check_complete, enforce
 from portal.sandboxing import devices_of
 from portal.settings import PortalSettings, SettingsError
@@ -106,6 +107,9 @@ def create_app(settings: PortalSettings) -> FastAPI:
     app.state.settings = settings
     app.add_middleware(BodyLimit, limit=BODY_LIMIT, unbounded=f"{prefix}/api/exchange/", refuse=refuse_large)
     app.add_middleware(SecurityHeaders, static=f"{prefix}/static/")
+    app.state.request_figures = RequestFigures()
+    quiet = (f"{prefix}/static/", f"{prefix}/api/health", f"{prefix}/api/metrics")
+    app.add_middleware(RequestTrail, figures=app.state.request_figures, quiet=quiet)
     add_error_handlers(app)
     for router in ROUTERS:
         # the exchange bounds its own streams, by the assignment's rules
@@ -181,7 +185,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     steward = Steward(here)
     steward.start()
     watch = app.state.attempt_watch = AttemptWatch(here.database)
-    app.state.metrics_page = MetricsPage()
+    app.state.metrics_page = MetricsPage(app.state.request_figures.page, here.in_step.is_set)
     watch.start()
     try:
         yield

@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "up": ("portal.commands.up", "Start a whole campus on this machine."),
+    "init": ("portal.commands.init", "Make the secrets and settings of a campus in containers."),
     "doctor": ("portal.commands.doctor", "Say what this machine has, what is missing, and what to do."),
     "cohort": ("portal.commands.cohort", "Open, list and show cohorts."),
     "roster": ("portal.commands.roster", "Preview and apply a cohort's roster from a CSV file."),

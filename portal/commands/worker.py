@@ -49,12 +49,13 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     from grader.storage import Storage
     from grader.worker import name_of_this_process, run_worker
     from grader.workplace import workplace
+    from portal.logs import configure_logs
     from portal.sandboxing import build_sandboxes, leased_devices
     from portal.settings import PortalSettings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("traitlets").setLevel(logging.ERROR)
     settings = PortalSettings.from_environment(os.environ, data=data)
+    configure_logs("grader", settings.log_format)
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
     name = name_of_this_process()
     database = Database(settings.database_url)
     try:

@@ -47,6 +47,7 @@ def environment_of_a_campus(data: Path, **overrides: str) -> dict[str, str]:
         "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32),
         "BITGOEUL_DEMO_SECRET": DEMO_SECRET,
         "BITGOEUL_SESSION_SECRET": secrets.token_hex(32),
+        "BITGOEUL_METRICS_TOKEN": secrets.token_hex(32),
         "BITGOEUL_ADMINS": "boss",
     }
     return environment | overrides
