@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from lab_side.kernels import read_activity
-from lab_side.portal import Portal
-from lab_side.watch import LeaseWatch, NoPortal
-
 WATCH = "bitgoeul_lease_watch"
+#: what a page is told that asks before the watch has begun: nothing yet, ask again in so many seconds
+NOT_YET = {"on": False, "again": 2.0}
 
 
 class LeaseHandler(APIHandler):
@@ -26,24 +22,21 @@ class LeaseHandler(APIHandler):
     @web.authenticated
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
-        self.finish(self.settings[WATCH].page())
+        watch = self.settings.get(WATCH)
+        self.finish(watch.page() if watch else NOT_YET)
 
 
 def load(serverapp: ServerApp) -> None:
     """Register the address."""
-    serverapp.web_app.settings[WATCH] = build_watch(os.environ, serverapp)
     address = url_path_join(serverapp.base_url, "bitgoeul", "lease")
-    serverapp.web_app.add_handlers(".*$", [(address, LeaseHandler)])
+    serverapp.web_app.add_handlers(".*$", [(address, LeaseHandler)])  # type: ignore[no-untyped-call]
 
 
 def start(serverapp: ServerApp) -> None:
-    """Begin to watch; the server listens by now."""
-    serverapp.web_app.settings[WATCH].begin()
+    """Begin to watch. The server listens by now, so what the watch imports delays nobody."""
+    from lab_side.kernels import read_activity
+    from lab_side.watch import build_watch
 
-
-def build_watch(environ: Mapping[str, str], serverapp: Any) -> LeaseWatch | NoPortal:
-    """A watch for this server; one that does nothing where the environment names no portal or token."""
-    url, token = environ.get("BITGOEUL_PORTAL_URL", ""), environ.get("JUPYTERHUB_API_TOKEN", "")
-    if not url or not token:
-        return NoPortal()
-    return LeaseWatch(Portal(url, token), lambda: read_activity(serverapp.kernel_manager))
+    watch = build_watch(os.environ, lambda: read_activity(serverapp.kernel_manager))
+    serverapp.web_app.settings[WATCH] = watch
+    watch.begin()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,20 +99,25 @@ class LeaseWatch:
         """What JupyterLab shows; `again` says in how many seconds it should ask next."""
         now = datetime.now(UTC)
         unseen = now - self._looked_at >= LOOKS_ON
+        stale = not self._failures and (now - self._asked_at).total_seconds() > USUAL * 1.5
         self._looked_at = now
         if self._silent:
             return {"on": False, "again": ABSENT}
-        if unseen and (now - self._asked_at).total_seconds() > USUAL and not self._failures:
-            self._hurry()
+        if unseen and not self._failures:
+            self._hurry(max(0.0, USUAL - (now - self._asked_at).total_seconds()))
         if self._holding is None:
             return {"on": False, "again": USUAL if self._failures else FIRST}
-        again = FIRST if self._look else self._pace(now)
-        return {"on": True, "again": again, **self._shown(self._holding, self._portals(now))}
+        return {
+            "on": True,
+            "again": FIRST if stale else self._pace(now),
+            **self._shown(self._holding, self._portals(now)),
+        }
 
-    def _hurry(self) -> None:
+    def _hurry(self, pause: float) -> None:
+        """Somebody looks on again: don't sleep out the long pause."""
         if self._timer:
             self._timer.cancel()
-        self.begin()
+            self._timer = asyncio.get_running_loop().call_later(pause, self.begin)
 
     def _portals(self, now: datetime) -> datetime:
         """`now` by the portal's clock, which leases go by."""
@@ -135,6 +140,12 @@ class LeaseWatch:
             },
             "notices": [_told(notice) for notice in build_notices(holding, now, waiting_room)],
         }
+
+
+def build_watch(environ: Mapping[str, str], activity: Callable[[], Activity]) -> LeaseWatch | NoPortal:
+    """A watch for this server; one that does nothing where the environment names no portal or no token."""
+    url, token = environ.get("BITGOEUL_PORTAL_URL", ""), environ.get("JUPYTERHUB_API_TOKEN", "")
+    return LeaseWatch(Portal(url, token), activity) if url and token else NoPortal()
 
 
 class NoPortal:

@@ -27,6 +27,7 @@ class LabProcess:
         home = folder / "home"
         home.mkdir()
         self.home = home
+        self.secret = SECRET
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/user/minji"
         environment = build_environment(

@@ -18,7 +18,7 @@ export const begin = async ({ app, translator, statusBar, shared, words, status,
   const settings = app.serviceManager.serverSettings;
   const parts = { say, status, app, Notification, Dialog, showDialog, Widget };
   const item = statusBar ? new StatusItem(parts, statusBar) : null;
-  new Watch(parts, item, new Notices(parts), async () => {
+  new Watch(item, new Notices(parts), async () => {
     const answer = await ServerConnection.makeRequest(`${settings.baseUrl}bitgoeul/lease`, {}, settings);
     if (!answer.ok) throw new Error(`the lab answers ${answer.status}`);
     return answer.json();
@@ -87,7 +87,8 @@ class Notices {
     this.toasts = new Map();
   }
 
-  show(notices, left) {
+  show({ notices, waiting_url }, left) {
+    this.waitingRoom = waiting_url;
     const seen = this.remembered();
     const now = {};
     for (const notice of notices) {
@@ -118,11 +119,27 @@ class Notices {
   tell(notice, left) {
     if (this.toasts.has(notice.id)) this.withdraw(notice.id);
     const { say } = this;
-    const open = { label: say.open, callback: () => openTab(notice.url), displayType: "accent" };
-    const how = { autoClose: notice.level === "info" && INFO_STAYS, actions: notice.url ? [open] : [] };
-    const toast = this.Notification.emit(notice[say.lang], notice.level === "info" ? "info" : "warning", how);
-    this.toasts.set(notice.id, toast);
+    this.toast(notice.id, notice[say.lang], notice.level === "info" ? "info" : "warning", notice.url);
     if (notice.level === "urgent") this.stand(say.endTitle(say.duration(left)), [notice[say.lang], say.endBody], notice.url, true);
+  }
+
+  /** A notice in the corner: a quiet one goes by itself, a loud one stays until it is closed. */
+  toast(id, text, type, url) {
+    const open = { label: this.opening(url), callback: () => openTab(url), displayType: "accent" };
+    const how = { autoClose: type === "info" && INFO_STAYS, actions: url ? [open] : [] };
+    this.toasts.set(id, this.Notification.emit(text, type, how));
+  }
+
+  opening(url) {
+    return url === this.waitingRoom ? this.say.open : this.say.more;
+  }
+
+  /** The lab is gone: in the corner at once, and in the way when JupyterLab's own dialogs about it are closed. */
+  end() {
+    const { say, waitingRoom } = this;
+    for (const id of this.toasts.keys()) this.withdraw(id);
+    this.toast("ended", say.endedTitle, "error", waitingRoom);
+    this.stand(say.endedTitle, [say.endedBody], waitingRoom, false);
   }
 
   /** Stand in the way: a dialog that ends by a button alone. Enter, struck by somebody who types, saves. */
@@ -131,7 +148,7 @@ class Notices {
     const body = new this.Widget({ node: element("div", { className: "bitgoeul-lease-dialog", lang: say.lang }) });
     body.node.append(...sentences.map((sentence) => element("p", { textContent: sentence })));
     const buttons = [
-      url && Dialog.createButton({ label: say.open, accept: false, actions: ["open"] }),
+      url && Dialog.createButton({ label: this.opening(url), accept: false, actions: ["open"] }),
       Dialog.createButton({ label: say.close, accept: false }),
       save && Dialog.createButton({ label: say.saveAll, accept: true, actions: ["save"] }),
     ].filter(Boolean);
@@ -149,8 +166,8 @@ class Notices {
 
 /** Asks, shows, and counts down between the answers. */
 class Watch {
-  constructor({ say }, item, notices, fetch) {
-    Object.assign(this, { say, item, notices, fetch });
+  constructor(item, notices, fetch) {
+    Object.assign(this, { item, notices, fetch });
     this.state = { on: false };
     this.ends = this.turnEnds = this.timer = null;
     setInterval(() => this.draw(), 5000);
@@ -168,7 +185,7 @@ class Watch {
       this.ends = inSeconds(this.state.lease?.left);
       this.turnEnds = inSeconds(this.state.ticket?.turn_left);
       this.draw();
-      if (this.state.on) this.notices.show(this.state.notices, secondsTo(this.ends));
+      if (this.state.on) this.notices.show(this.state, secondsTo(this.ends));
     } catch (error) {
       if (this.ends !== null && secondsTo(this.ends) === 0) this.sayEnded();
       console.debug("@bitgoeul/lease:", error);
@@ -188,7 +205,6 @@ class Watch {
     this.ends = null;
     this.state = { ...this.state, on: false };
     this.draw();
-    this.notices.show([], null);
-    this.notices.stand(this.say.endedTitle, [this.say.endedBody], this.state.waiting_url, false);
+    this.notices.end();
   }
 }

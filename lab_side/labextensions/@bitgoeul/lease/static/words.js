@@ -21,6 +21,7 @@ const korean = {
   toHardware: "새 탭에서 실습실 사양 고르기",
   toWaitingRoom: "새 탭에서 대기실 열기",
   open: "대기실 열기",
+  more: "자세히 보기",
   saveAll: "모두 저장",
   saved: "열린 문서를 모두 저장했습니다.",
   close: "확인",
@@ -44,6 +45,7 @@ const english = {
   toHardware: "Choose your lab's hardware, in a new tab",
   toWaitingRoom: "Open the waiting room, in a new tab",
   open: "Open the waiting room",
+  more: "See more",
   saveAll: "Save all",
   saved: "All open documents are saved.",
   close: "OK",
@@ -56,11 +58,17 @@ const english = {
 /** The words in JupyterLab's language; English for languages that the campus doesn't speak. */
 export const words = (languageCode) => (/^ko\b|^ko_/i.test(languageCode) ? korean : english);
 
+/** A kind of slice as a learner knows it: MIG's 1g.18gb by its memory, a whole GPU by no name of its own. */
+const name = (kind) => {
+  if (/^gpu$/i.test(kind)) return null;
+  const memory = /^\d+g\.(\d+)gb/i.exec(kind);
+  return memory ? `GPU ${memory[1]} GB` : `GPU ${kind}`;
+};
+
 /** What the status bar says about `state`, given the seconds left of the lease and of the turn. */
 export const status = (say, state, left, turnLeft) => {
   if (state.lease) {
-    const kind = /^gpu$/i.test(state.lease.kind) ? "" : state.lease.kind;
-    const parts = [kind ? `GPU ${kind}` : say.held, state.lease.in_class && say.inClass];
+    const parts = [name(state.lease.kind) ?? say.held, state.lease.in_class && say.inClass];
     return [...parts, left !== null && say.left(say.duration(left))].filter(Boolean).join(" · ");
   }
   if (!state.ticket) return say.none;
