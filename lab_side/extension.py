@@ -15,7 +15,10 @@ NOT_YET = {"on": False, "again": 2.0}
 
 
 class LeaseHandler(APIHandler):
-    """GET <base>/bitgoeul/lease: what the page shows of the lease. A page that asks isn't a person who works."""
+    """GET <base>/bitgoeul/lease: what the page shows of the lease. A page that asks isn't a person who works.
+
+    `?fresh=1`: the person has come back to the page.
+    """
 
     _track_activity = False
 
@@ -23,7 +26,7 @@ class LeaseHandler(APIHandler):
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
         watch = self.settings.get(WATCH)
-        self.finish(watch.page() if watch else NOT_YET)
+        self.finish(watch.page(fresh="fresh" in self.request.arguments) if watch else NOT_YET)
 
 
 def load(serverapp: ServerApp) -> None:

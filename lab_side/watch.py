@@ -20,8 +20,10 @@ from lab_side.portal import Absent, Away, Portal, PortalError
 
 #: seconds between two looks: with a page that looks on, close to an end or in a turn, without a page, without leases
 USUAL, CLOSE, UNSEEN, ABSENT = 20.0, 10.0, 60.0, 300.0
-#: what a page that opens before the first answer waits
-FIRST = 2.0
+#: what a page waits that will be told something new in a moment
+SOON = 2.0
+#: the portal isn't asked again within so many seconds, whoever comes back to the page
+FRESH = 5.0
 #: a page that hasn't asked for so long is gone
 LOOKS_ON = timedelta(seconds=90)
 log = logging.getLogger("bitgoeul.lease")
@@ -95,26 +97,29 @@ class LeaseWatch:
             return CLOSE
         return USUAL if holding.ticket or now - self._looked_at < LOOKS_ON else UNSEEN
 
-    def page(self) -> dict[str, Any]:
-        """What JupyterLab shows; `again` says in how many seconds it should ask next."""
+    def page(self, *, fresh: bool = False) -> dict[str, Any]:
+        """What JupyterLab shows; `again` says in how many seconds it should ask next.
+
+        `fresh`: the person has come back to the page, perhaps from the portal's, so the portal is asked at once.
+        """
         now = datetime.now(UTC)
         unseen = now - self._looked_at >= LOOKS_ON
-        stale = not self._failures and (now - self._asked_at).total_seconds() > USUAL * 1.5
+        age = (now - self._asked_at).total_seconds()
         self._looked_at = now
         if self._silent:
             return {"on": False, "again": ABSENT}
-        if unseen and not self._failures:
-            self._hurry(max(0.0, USUAL - (now - self._asked_at).total_seconds()))
+        hurried = not self._failures and (unseen or fresh) and age > FRESH
+        if hurried:
+            self._hurry(0)
+        elif unseen and not self._failures:
+            self._hurry(USUAL - age)
         if self._holding is None:
-            return {"on": False, "again": USUAL if self._failures else FIRST}
-        return {
-            "on": True,
-            "again": FIRST if stale else self._pace(now),
-            **self._shown(self._holding, self._portals(now)),
-        }
+            return {"on": False, "again": USUAL if self._failures else SOON}
+        shown = self._shown(self._holding, self._portals(now))
+        return {"on": True, "again": SOON if hurried else self._pace(now), **shown}
 
     def _hurry(self, pause: float) -> None:
-        """Somebody looks on again: don't sleep out the long pause."""
+        """Somebody looks on again: don't sleep out a longer pause."""
         if self._timer:
             self._timer.cancel()
             self._timer = asyncio.get_running_loop().call_later(pause, self.begin)
@@ -154,7 +159,7 @@ class NoPortal:
     def begin(self) -> None:
         """There is nothing to begin."""
 
-    def page(self) -> dict[str, Any]:
+    def page(self, *, fresh: bool = False) -> dict[str, Any]:
         return {"on": False, "again": ABSENT}
 
 

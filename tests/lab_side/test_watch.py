@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -104,3 +105,21 @@ def test_without_a_portal_or_a_token_nobody_is_asked(lacking: str) -> None:
     watch.begin()
     assert isinstance(watch, NoPortal)
     assert watch.page() == {"on": False, "again": ABSENT}
+
+
+def test_a_person_who_comes_back_to_the_page_sees_what_is_new_but_cannot_storm_the_portal(portal: LeasePortal) -> None:
+    watch = LeaseWatch(Portal(portal.url, TOKEN), lambda: Activity(0, datetime.now(UTC)))
+
+    async def come_back() -> None:
+        watch.begin()
+        for _ in range(3000):
+            if watch.page(fresh=True).get("ticket"):
+                return
+            await asyncio.sleep(0.01)
+
+    portal.mine = {"profile": "cpu", "lease": None, "notices": [], "ticket": None}
+    first = threading.Timer(1, portal.ticket, (2,))
+    first.start()
+    asyncio.run(come_back())
+    assert watch.page()["ticket"]["position"] == 2
+    assert len(portal.asked) == 2

@@ -18,8 +18,9 @@ export const begin = async ({ app, translator, statusBar, shared, words, status,
   const settings = app.serviceManager.serverSettings;
   const parts = { say, status, app, Notification, Dialog, showDialog, Widget };
   const item = statusBar ? new StatusItem(parts, statusBar) : null;
-  new Watch(item, new Notices(parts), async () => {
-    const answer = await ServerConnection.makeRequest(`${settings.baseUrl}bitgoeul/lease`, {}, settings);
+  new Watch(item, new Notices(parts), async (fresh) => {
+    const address = `${settings.baseUrl}bitgoeul/lease${fresh ? "?fresh=1" : ""}`;
+    const answer = await ServerConnection.makeRequest(address, {}, settings);
     if (!answer.ok) throw new Error(`the lab answers ${answer.status}`);
     return answer.json();
   }).ask();
@@ -171,16 +172,17 @@ class Watch {
     this.state = { on: false };
     this.ends = this.turnEnds = this.timer = null;
     setInterval(() => this.draw(), 5000);
-    document.addEventListener("visibilitychange", () => document.hidden || this.ask());
+    document.addEventListener("visibilitychange", () => document.hidden || this.ask(true));
   }
 
-  async ask() {
+  /** `fresh`: the person has come back to this tab, perhaps from the waiting room. */
+  async ask(fresh = false) {
     clearTimeout(this.timer);
     if (this.asking) return;
     this.asking = true;
     let again = AWAY;
     try {
-      this.state = await this.fetch();
+      this.state = await this.fetch(fresh);
       again = this.state.again;
       this.ends = inSeconds(this.state.lease?.left);
       this.turnEnds = inSeconds(this.state.ticket?.turn_left);
