@@ -32,6 +32,8 @@ from hub_config.engine_view import Engine, Found, OneEngine, View
 from hub_config.environment import Environment
 
 LOOK_EVERY = 5.0
+#: the hub is asked less often than the engine: it can't have lost a lab by itself
+ASK_HUB_EVERY = 15.0
 #: longer than the hub takes between two steps of a start, and than a portal takes to write a lease down
 ORPHAN_SECONDS = 60.0
 CALL_SECONDS = 30.0
@@ -97,6 +99,7 @@ class Warden:
     hub: HubView
     portal: httpx.Client
     orphans: Orphans = field(default_factory=Orphans)
+    asked_hub: float = -ASK_HUB_EVERY
 
     def look(self, now: float) -> None:
         """One round. What fails is said and tried again next time; what can't be known removes nothing."""
@@ -107,7 +110,9 @@ class Warden:
             log.warning("The engine can't be looked at: %s", error)
             return
         self._tell(view, began)
-        self._remove_orphans(view.labs, now)
+        if now - self.asked_hub >= ASK_HUB_EVERY:
+            self.asked_hub = now
+            self._remove_orphans(view.labs, now)
 
     def _tell(self, view: View, began: float) -> None:
         report = {
