@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import websocket
 from own_engine import OwnEngine
 from waiting import wait_for
 
@@ -107,7 +108,16 @@ class ContainerCampus:
         )
         desk = (GATEWAY, str(DESK), str(self.data), f"http://{GATEWAY}:{PORTAL}", self.lease_token)
         self._run("desk", sys.executable, str(Path(__file__).with_name("lease_desk.py")), *desk)
+        wait_for("the lease desk", self._desk_answers, 20)
         self.start_hub()
+
+    def _desk_answers(self) -> bool:
+        try:
+            httpx.get(f"{self.url}/nothing", timeout=5)  # the proxy listens
+            self.engine.run(sys.executable, "-c", f"import socket; socket.create_connection(('{GATEWAY}', {DESK}))")
+        except (httpx.HTTPError, RuntimeError):
+            return False
+        return True
 
     def command(self, module: str, *arguments: str) -> str:
         """Run one of our modules on the engine's machine, and fail if it does."""
@@ -263,11 +273,55 @@ class Lab:
         assert status == 0, said
         return said.strip()
 
+    def execute(self, code: str, seconds: float = 60) -> str:
+        """Run a cell as JupyterLab does, through the proxy's websocket; what it printed."""
+        kernel = self.call("POST", "/api/kernels", json={})
+        assert kernel.status_code == 201, kernel.text
+        with self.channels(kernel.json()["id"]) as wire:
+            return wire.execute(code, seconds)
+
+    def channels(self, kernel: str) -> Wire:
+        url = f"{self.campus.url}/user/{self.owner}/api/kernels/{kernel}/channels".replace("http", "ws", 1)
+        return Wire(url, self.campus.token_of(self.owner))
+
     def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"token {self.campus.token_of(self.owner)}"}
         return httpx.request(
             method, f"{self.campus.url}/user/{self.owner}{path}", headers=headers, timeout=60, **options
         )
+
+
+class Wire:
+    """A kernel's websocket."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self._socket = websocket.create_connection(url, header=[f"Authorization: token {token}"], timeout=60)
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def execute(self, code: str, seconds: float = 60) -> str:
+        """What a cell prints."""
+        number = secrets.token_hex(8)
+        header = {"msg_id": number, "msg_type": "execute_request", "username": "", "session": number, "version": "5.3"}
+        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        self._socket.send(json.dumps(message))
+        self._socket.settimeout(seconds)
+        printed = ""
+        while True:
+            heard = json.loads(self._socket.recv())
+            if heard["parent_header"].get("msg_id") != number:
+                continue
+            if heard["msg_type"] == "stream":
+                printed += heard["content"]["text"]
+            if heard["msg_type"] == "error":
+                raise AssertionError("\n".join(heard["content"]["traceback"]))
+            if heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle":
+                return printed
 
 
 def lab_network(campus: ContainerCampus) -> Any:
