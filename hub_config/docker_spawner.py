@@ -123,6 +123,8 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
         except BaseException as error:
             await self._put_away("failed")
             if isinstance(error, TimeoutError):
+                if self.image in self.engine.pulls:
+                    raise self._refusal(words.STILL_PULLING, "pulling", 503, f"{self.image} is on its way") from error
                 raise self._refusal(words.SERVER_SLOW, "slow", 504, "it did not listen in time") from error
             if isinstance(error, ENGINE_ERRORS):
                 raise self._explained(error) from error

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ def lab(campus: ContainerCampus) -> Iterator[Lab]:
 
 
 def test_somebody_signs_in_and_opens_jupyterlab(campus: ContainerCampus, lab: Lab) -> None:
-    with campus.browser("minji") as browser:
+    with closing(campus.browser("minji")) as browser:
         page = browser.get("/user/minji/lab", follow_redirects=True)
     assert page.status_code == 200
     assert "jupyter-config-data" in page.text
@@ -84,9 +85,7 @@ def test_a_lab_s_limits_are_the_kernel_s(lab: Lab) -> None:
 
 
 def test_a_lab_writes_into_its_home_and_its_own_memory_only(lab: Lab) -> None:
-    script = (
-        "for place in / /opt /opt/lab /usr /srv /var /etc; do touch $place/x 2>/dev/null && echo $place; done"
-    )
+    script = "for place in / /opt /opt/lab /usr /srv /var /etc; do touch $place/x 2>/dev/null && echo $place; done"
     assert lab.run("sh", "-c", script)[1] == ""
     assert lab.run("sh", "-c", "touch /tmp/x ~/x && stat -f -c %T /tmp") == (0, "tmpfs\n")
     assert lab.run("sh", "-c", "ls /var/run/docker.sock; ls /proc/1/root/x")[0] != 0

@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -121,16 +122,26 @@ class OwnEngine:
                 start_new_session=True,
             )
         deadline = time.monotonic() + 60
-        while True:
-            try:
-                self.api.ping()
-                return
-            except Exception as error:  # docker-py lets through what urllib3 and requests raise
-                self._api = None
-                if self._engine.poll() is not None or time.monotonic() > deadline:
-                    said = (self.folder / "log").read_text(errors="replace")[-3000:]
-                    raise RuntimeError(f"the engine did not start: {said}") from error
+        while not self._answers():
+            if self._engine.poll() is not None or time.monotonic() > deadline:
+                said = (self.folder / "log").read_text(errors="replace")[-3000:]
+                raise RuntimeError(f"the engine did not start: {said}")
             time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as wire:
+            wire.settimeout(10)
+            try:
+                wire.connect(f"{self.folder}/docker.sock")
+                wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+                return b" 200 " in wire.recv(64)
+            except OSError:
+                return False
+
+    def _hang_up(self) -> None:
+        if self._api is not None:
+            self._api.close()
+            self._api = None
 
     def stop(self) -> None:
         """End the engine alone, as a restart of its service does: the machine goes on."""
@@ -138,14 +149,14 @@ class OwnEngine:
         pid = _dockerd_below(self._engine.pid)
         os.kill(pid, 15)
         self._engine.wait(60)
-        self._api = None
+        self._hang_up()
 
     def kill(self) -> None:
         """End the engine alone, with -9."""
         assert self._engine is not None
         os.kill(_dockerd_below(self._engine.pid), 9)
         self._engine.wait(60)
-        self._api = None
+        self._hang_up()
 
     def inside(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a program in this machine's network; it ends with this process."""
@@ -161,6 +172,7 @@ class OwnEngine:
 
     def down(self) -> None:
         """End everything. Namespaces, cable and containers go with the machine's first process."""
+        self._hang_up()
         for process in (self._machine, self._engine):
             if process is not None:
                 process.kill()
@@ -187,6 +199,8 @@ def own_engine(
         for image in images:
             save = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
             subprocess.run(["docker", "--host", engine.host, "load", "--quiet"], stdin=save.stdout, check=True)
+            assert save.stdout is not None
+            save.stdout.close()
             assert save.wait(60) == 0
         yield engine
     finally:
