@@ -157,7 +157,11 @@ def client(url: str, token: str) -> httpx.Client:
 
 
 def main() -> int:
-    """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it."""
+    """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it, or ends.
+
+    A hub that was killed can't end its warden, and the next one starts another.
+    """
+    hub_process = os.getppid()
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s warden] %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = Environment(os.environ)
@@ -176,7 +180,7 @@ def main() -> int:
             warden.look(time.monotonic())
         except ENGINE_ERRORS as error:
             log.warning("The engine does not answer: %s", error)
-        if ended.wait(LOOK_EVERY):
+        if ended.wait(LOOK_EVERY) or os.getppid() != hub_process:
             return 0
 
 

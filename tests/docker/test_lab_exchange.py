@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
-from container_campus import ContainerCampus
+from container_campus import ContainerCampus, Lab
+from waiting import wait_for
 
 from cohorts.database import Database, migrate
 from portal.demo import seed_demonstration
@@ -59,3 +61,21 @@ def test_a_learner_fetches_works_and_submits_from_within_a_container(campus: Con
     [row] = [row for row in rows.json() if row["username"] == "minji"]
     assert row["attempts"] == 1, row
     campus.stop_lab("minji")
+
+
+def test_a_grading_server_works_in_its_own_offering_s_folder(campus: ContainerCampus, course: str) -> None:
+    asked = portal(campus, "prof-lee", "POST", f"/offerings/{course}/grading-server")
+    assert asked.status_code in (200, 201, 202), asked.text
+    grader = f"grading-{course}"
+    wait_for("the grading server", lambda: campus.api("GET", f"/users/{grader}").json()["servers"][""]["ready"], 120)
+    with closing(campus.browser("prof-lee")) as browser:
+        page = browser.get(f"/user/{grader}/formgrader", follow_redirects=True)
+        assert page.status_code == 200, page.text
+        listed = browser.get(f"/user/{grader}/formgrader/api/assignments")
+    assert "first-steps" in [one["name"] for one in listed.json()]
+    lab = Lab(campus, grader)
+    mounts = {mount["Destination"]: mount["RW"] for mount in lab.container["Mounts"]}
+    assert mounts[f"/srv/offerings/{course}"] is True
+    assert lab.run("ls", "/srv/offerings")[1].split() == [course]
+    assert lab.run("sh", "-c", "touch gradebook.db && echo written")[1] == "written\n"
+    campus.api("DELETE", f"/users/{grader}/server")

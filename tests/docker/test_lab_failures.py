@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ import docker.errors
 import pytest
 from container_campus import HARDWARE, IMAGE, ContainerCampus
 from docker.utils import kwargs_from_env
+from waiting import wait_for
+from world import SILENT, SITE, World
 
 from hub_config.container_body import build_body
 from hub_config.engine_errors import explain
@@ -43,6 +46,25 @@ def test_an_image_that_is_nowhere_is_named_and_the_slice_given_back(
     assert "image" in message
     assert campus.calls("/ended")[-1]["reason"] == "failed"
     assert left_of(campus, "unlucky") == []
+
+
+def test_an_image_that_takes_long_keeps_nobody_else_waiting(
+    campus: ContainerCampus, hardware: dict[str, Any], world: World
+) -> None:
+    hardware["gpu-slice"]["image"] = f"{SITE}:{SILENT}/bitgoeul-lab-gpu"
+    campus.say_hardware(hardware)
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(campus.ask_start("patient", "gpu-slice")))
+    slow.start()
+    wait_for("the pull begins", lambda: "patient waits for the image" in campus.hub_log, 60)
+    for name in ("quick", "quicker"):
+        campus.start_lab(name)
+        campus.stop_lab(name)
+    assert campus.server("patient")["pending"] == "spawn"
+    slow.join()
+    assert answers[0].status_code in (202, 503), answers[0].text
+    wait_for("the pull is given up", lambda: not campus.server("patient"), 120)
+    assert "reason=image-away" in campus.hub_log
 
 
 def test_hardware_that_doesn_t_exist_is_refused_with_the_portal_s_words(campus: ContainerCampus) -> None:

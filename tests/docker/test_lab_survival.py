@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from container_campus import IMAGE, ContainerCampus, Lab
@@ -34,6 +35,24 @@ def test_a_killed_hub_finds_its_labs_again_and_their_websockets_never_noticed(
     server = campus.server("survivor")
     assert server["ready"]
     assert lab.container["Id"] == container
+
+
+def test_a_hub_has_one_warden_also_after_it_was_killed(campus: ContainerCampus) -> None:
+    mark = f"BITGOEUL_LEASE_TOKEN={campus.lease_token}".encode()
+
+    def wardens() -> int:
+        found = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                told = (process / "environ").read_bytes().split(b"\0")
+                found += mark in told and b"hub_config.warden" in (process / "cmdline").read_bytes()
+            except OSError:
+                continue
+        return found
+
+    campus.kill_hub()
+    campus.start_hub()
+    wait_for("one warden", lambda: wardens() == 1, 30)
 
 
 def test_labs_outlive_a_restart_of_the_engine_and_the_hub_keeps_them(campus: ContainerCampus, lab: Lab) -> None:

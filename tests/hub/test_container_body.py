@@ -89,3 +89,10 @@ def test_zombies_are_reaped_and_logs_end() -> None:
     assert host["Init"] is True
     assert host["LogConfig"]["Config"] == {"max-size": "5m", "max-file": "2"}
     assert host["AutoRemove"] is False  # its last words are read when it died
+
+
+def test_a_lab_of_another_account_has_a_home_in_memory() -> None:
+    asked = body(account=(2000, 2001), mounts=[DATA])
+    assert asked["User"] == "2000:2001"
+    assert "uid=2000,gid=2001" in asked["HostConfig"]["Tmpfs"]["/home/learner"]
+    assert "User" not in body()

@@ -19,13 +19,18 @@ INTERNET = "203.0.113.9"
 SITE = "10.99.7.9"
 OTHER_SITE = "192.168.77.5"
 HOSTS = (METADATA, INTERNET, SITE, OTHER_SITE)
+#: takes calls at SITE and says nothing: a registry that hangs
+SILENT = 5999
+
+
+HELD: list[socket.socket] = []
 
 
 class World:
     """Hosts behind a cable of the engine's machine, in a network namespace of their own."""
 
     def __init__(self, engine: OwnEngine, ports: tuple[int, ...] = (80, 53, 5000)) -> None:
-        where = [f"{host}:{port}" for host in HOSTS for port in ports]
+        where = [*(f"{host}:{port}" for host in HOSTS for port in ports), f"{SITE}:{SILENT}"]
         self._process = subprocess.Popen(
             [
                 *("setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sh", "-c"),
@@ -80,6 +85,9 @@ def answer_at(where: list[str]) -> None:
 def _serve(listener: socket.socket) -> None:
     while True:
         caller, _ = listener.accept()
+        if listener.getsockname()[1] == SILENT:
+            HELD.append(caller)
+            continue
         with caller:
             try:
                 caller.sendall(b"OPEN")
