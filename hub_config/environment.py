@@ -11,6 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 PREFIX = "BITGOEUL_"
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class SettingsError(Exception):
@@ -77,6 +78,15 @@ class Environment:
         if not value.isascii() or not value.isdigit() or int(value) < 1:
             raise SettingsError(f"{PREFIX}{name} is {value!r}; it must be a whole number from 1 up.")
         return int(value)
+
+    def size(self, name: str) -> int:
+        """Bytes, written with K, M, G or T where that is shorter; 0, the default, is no limit."""
+        value = self.text(name, "0").upper().removesuffix("B")
+        unit = value[-1:] if value[-1:] in _UNITS else ""
+        number = value.removesuffix(unit) if unit else value
+        if not number.isascii() or not number.isdigit():
+            raise SettingsError(f"{PREFIX}{name} is {value!r}; write a size such as 10G, or 0 for no limit.")
+        return int(number) * (_UNITS[unit] if unit else 1)
 
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
