@@ -1,4 +1,4 @@
-"""A timetable as a spreadsheet writes it: bytes in, classes and complaints out; and putting them in, all or none.
+"""A timetable as a spreadsheet writes it: bytes in, classes and complaints out. Knows no database.
 
 Columns are date, start, end, title, and if wanted hardware and seats, with Korean or English headings. Of hardware it
 knows only the spellings that it is given.
@@ -13,14 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from cohorts.cohorts import get_cohort
 from cohorts.csv_text import DELIMITERS, Problem, Unreadable, clean, decode, records
-from cohorts.errors import CampusError, Invalid
-from cohorts.models import ClassSession
-from cohorts.timetable import add_class_session
 
 MAX_BYTES = 512 * 1024
 MAX_ROWS = 2000
@@ -39,23 +32,6 @@ COLUMN_OF = {spelling: column for column, spellings in COLUMNS.items() for spell
 NEEDED = ("date", "start", "end", "title")
 NOTHING = ("", "-", "–", "없음", "none", "no")
 EVERYBODY = ("", "-", "–", "전체", "모두", "all")
-
-
-class WrongTimetable(Invalid):
-    """A file of which nothing was put in; `problems` says why, by line."""
-
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__(
-            f"The timetable has {len(problems)} problem(s), and nothing was changed: {_told(problems, 'en')}",
-            f"시간표에 고칠 곳이 {len(problems)}개 있어 아무것도 바꾸지 않았습니다. {_told(problems, 'ko')}",
-        )
-        self.problems = problems
-
-
-def _told(problems: tuple[Problem, ...], locale: str) -> str:
-    """The first problems in one sentence each; pages and commands list all of them."""
-    word = {"ko": "{}번째 줄: {}", "en": "line {}: {}"}[locale]
-    return " ".join(word.format(item.line or 1, item.text(locale)) for item in problems[:3])
 
 
 @dataclass(frozen=True)
@@ -78,14 +54,6 @@ class Timetable:
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True)
-class Added:
-    """How many classes are new; `known` ones were in the timetable already, exactly like that."""
-
-    new: int
-    known: int
-
-
 def read_timetable(data: bytes, zone: str, hardware: Mapping[str, str]) -> Timetable:
     """Read a timetable whose times are in `zone`; `hardware` maps what people may write to the profile's name."""
     if len(data) > MAX_BYTES:
@@ -100,49 +68,6 @@ def read_timetable(data: bytes, zone: str, hardware: Mapping[str, str]) -> Timet
     except Unreadable as error:
         return Timetable((), (error.problem,))
     return _Reading(ZoneInfo(zone), {plain(name): value for name, value in hardware.items()}).read(text)
-
-
-def import_timetable(
-    session: Session, cohort_id: str, data: bytes, hardware: Mapping[str, str], *, by: str, now: datetime
-) -> Added:
-    """Put all classes of the file into the cohort's timetable; raises WrongTimetable, and then none is.
-
-    A class that is there already, exactly like that, is left alone: the same file may come again with more in it.
-    """
-    cohort = get_cohort(session, cohort_id)
-    timetable = read_timetable(data, cohort.timezone, hardware)
-    problems = list(timetable.problems)
-    known = 0
-    for row in timetable.rows:
-        if _is_known(session, cohort.id, row):
-            known += 1
-            continue
-        try:
-            add_class_session(
-                session,
-                cohort.id,
-                title=row.title,
-                starts_at=row.starts_at,
-                ends_at=row.ends_at,
-                profile=row.profile,
-                seats=row.seats,
-                by=by,
-                now=now,
-            )
-        except CampusError as error:
-            problems.append(Problem(row.line, error.message, error.korean))
-    if problems:
-        raise WrongTimetable(tuple(sorted(problems, key=lambda problem: problem.line or 0)))
-    return Added(len(timetable.rows) - known, known)
-
-
-def _is_known(session: Session, cohort_id: str, row: TimetableRow) -> bool:
-    there = session.scalar(
-        select(ClassSession).where(ClassSession.cohort_id == cohort_id, ClassSession.starts_at == row.starts_at)
-    )
-    seats = row.seats if row.profile else None
-    wanted = (row.ends_at, row.title, row.profile, seats)
-    return there is not None and (there.ends_at, there.title, there.profile, there.seats) == wanted
 
 
 def plain(cell: str) -> str:

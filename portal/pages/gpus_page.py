@@ -34,7 +34,7 @@ router = APIRouter(prefix="/gpus", include_in_schema=False)
 
 Here = Annotated[Campus, Depends(campus)]
 User = Annotated[Identity, Depends(current_user)]
-SHOWN = 30
+SHOWN = 25
 QUEUE_LIMIT = 500
 BY = ("track", "cohort", "person", "kind")
 

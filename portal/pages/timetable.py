@@ -14,7 +14,8 @@ from cohorts.access import require_cohort_reader
 from cohorts.cohorts import get_cohort
 from cohorts.errors import CampusError, Invalid
 from cohorts.timetable import add_class_session, class_sessions, remove_class_session
-from cohorts.timetable_file import MAX_BYTES, WrongTimetable, import_timetable
+from cohorts.timetable_file import MAX_BYTES
+from cohorts.timetable_import import WrongTimetable, import_timetable
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 from portal.lessons import kept_hardware, lesson_of, lessons, shortages, spellings

@@ -22,6 +22,7 @@ from gpus.desk import Place
 from gpus.inventory import drain
 from gpus.models import Node, NodeState
 from gpus.readings import Reading, take_readings
+from gpus.usage import accrue_all
 from gpus.writer import deciding
 
 pytestmark = pytest.mark.browser
@@ -81,6 +82,8 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 take_readings(session, node, readings, now)
         for place, name in enumerate(people[:20]):
             change_lease(site, name, starting_at=now - timedelta(minutes=20 * place))
+        with deciding(site.campus.database) as session:
+            accrue_all(session, now, timedelta(days=2), "Asia/Seoul")
         yield site
 
 
@@ -195,7 +198,7 @@ def test_a_timetable_is_filled_by_a_form_and_a_file(browser: Browser, site: Site
     page = context.new_page()
     page.goto(f"{site.url}/teach/{COURSE}")
     page.get_by_role("link", name="시간표").click()
-    page.get_by_label("수업", exact=True).or_(page.locator("#title")).first.fill("모델 튜닝")
+    page.get_by_label("수업 이름").fill("모델 튜닝")
     page.locator("#day").fill("2031-03-08")
     page.locator("#starts").fill("14:00")
     page.locator("#ends").fill("17:00")

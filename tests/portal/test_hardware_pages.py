@@ -135,7 +135,7 @@ def test_hardware_that_is_full_leads_to_the_waiting_room(lending: Lending) -> No
         text = words(client.get("/waiting").text)
     assert "대기 순서 1번째입니다" in text
     assert "GPU 1개가 모두 쓰이고 있습니다." in text
-    assert "약 1시간 59분 뒤" in text or "약 2시간 뒤" in text
+    assert "약 2시간 뒤" in text
     assert not site.hub.users.get(ME, {}).get("servers")
 
 

@@ -157,10 +157,8 @@ class FakeHub:
             return await client.post(f"/api/gpus{path}", json=body, headers=headers)
 
     def lab(self, request: Request) -> Response:
-        return Response(
-            "<!doctype html><link rel=icon href=data:,><title>JupyterLab</title><h1>JupyterLab</h1>",
-            media_type="text/html",
-        )
+        page = "<!doctype html><link rel=icon href=data:,><title>JupyterLab</title><h1>JupyterLab</h1>"
+        return Response(page, media_type="text/html")
 
     async def share(self, request: Request) -> Response:
         owner = request.path_params["name"]
