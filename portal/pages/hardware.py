@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.responses import RedirectResponse
 
-from cohorts.errors import CampusError
+from cohorts.errors import CampusError, Conflict
 from cohorts.hub import HubServer, HubUnavailable
 from gpus.borrowers import borrower
 from gpus.desk import Held, Place
@@ -81,6 +81,8 @@ def choose(
     try:
         got = start_lab(here, user.username, profile, locale=user.locale, request="", switch=switch == "1")
     except CampusError as error:
+        if isinstance(error, Conflict) and _starts(here, user, profile):
+            return into_lab(here)  # another tab, or a class, was quicker
         if back == "waiting":
             return show_waiting(request, here, user, error=error)
         return show_hardware(request, here, user, error=error)
@@ -156,6 +158,12 @@ def into_lab(here: Campus) -> Response:
 def _by_itself(held: Held | None, lab: Lab | None, error: CampusError | None) -> bool:
     """Whether the page may start the lab: it is their turn, nothing of theirs would be stopped, nothing went wrong."""
     return held is not None and held.state is LeaseState.HELD and lab is None and error is None
+
+
+def _starts(here: Campus, user: Identity, profile: str) -> bool:
+    """Whether the lab that was asked for is on its way already."""
+    lab = _lab(here, user)
+    return lab is not None and not lab.stopping and lab.name == (profile or here.hardware.default.name)
 
 
 def _away(request: Request, here: Campus) -> Response:

@@ -152,6 +152,14 @@ def test_a_lab_that_runs_is_never_stopped_without_being_told(lending: Lending) -
     assert site.hub.users[ME]["servers"][""]["user_options"]["profile"] == "gpu-slice"
 
 
+def test_a_second_tab_that_asks_for_the_lab_that_is_starting_is_led_to_it(lending: Lending) -> None:
+    site = lending()
+    site.campus.desk.ask(ME, "gpu-slice", datetime.now(UTC))
+    put_server(site, ME, "gpu-slice", ready=False, pending="spawn")
+    with site.client(ME) as client:
+        assert client.post("/hardware", data={"profile": "gpu-slice"}).headers["location"] == LAB
+
+
 def test_who_has_to_wait_keeps_the_lab_they_have(lending: Lending) -> None:
     site = lending()
     lent(site, OTHER)
