@@ -13,6 +13,8 @@ COMMANDS = {
     "doctor": ("portal.commands.doctor", "Say what this machine has, what is missing, and what to do."),
     "cohort": ("portal.commands.cohort", "Open, list and show cohorts."),
     "roster": ("portal.commands.roster", "Preview and apply a cohort's roster from a CSV file."),
+    "timetable": ("portal.commands.timetable", "A cohort's classes, and the GPUs kept for them."),
+    "hardware": ("portal.commands.hardware", "What there is to lend: the hardware file, checked, and what is free."),
     "check": ("portal.commands.check", "Check an assignment as a release would, before it is released."),
     "grade": ("portal.commands.grade", "Mark one notebook on its own."),
     "autograde": ("portal.commands.autograde", "Drop-in for `nbgrader autograde` in any course folder."),

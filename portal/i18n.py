@@ -20,6 +20,7 @@ from babel.messages.pofile import read_po
 LOCALE_FOLDER = Path(__file__).parent / "locale"
 DATE_TIME = {"ko": "yyyy년 M월 d일 (EEE) '{half}' h:mm", "en": "EEE d MMM yyyy, HH:mm"}
 DATE_TIME_SHORT = {"ko": "M월 d일 (EEE) '{half}' h:mm", "en": "EEE d MMM, HH:mm"}
+DAY = {"ko": "M월 d일 (EEE)", "en": "EEE d MMM"}
 DATE = {"ko": "yyyy년 M월 d일", "en": "d MMM yyyy"}
 
 
@@ -65,6 +66,40 @@ class Speaker:
     def day(self, value: date) -> str:
         """`2026년 3월 8일`."""
         return str(format_date(value, DATE[self.locale], locale=self.locale))
+
+    def clock(self, moment: datetime, zone: str | None = None) -> str:
+        """`14:00`, the time of day in `zone` or the campus's."""
+        return moment.astimezone(ZoneInfo(zone or self.zone)).strftime("%H:%M")
+
+    def day_word(self, moment: datetime, now: datetime, zone: str | None = None) -> str:
+        """`오늘`, `내일`, or `3월 9일 (월)`."""
+        there = ZoneInfo(zone or self.zone)
+        days = (moment.astimezone(there).date() - now.astimezone(there).date()).days
+        if days == 0:
+            return self.gettext("today")
+        if days == 1:
+            return self.gettext("tomorrow")
+        return self.day_short(moment, zone)
+
+    def day_short(self, moment: datetime, zone: str | None = None) -> str:
+        """`3월 9일 (월)`."""
+        local = moment.astimezone(ZoneInfo(zone or self.zone))
+        return str(format_date(local.date(), DAY[self.locale], locale=self.locale))
+
+    def near(self, moment: datetime, now: datetime, zone: str | None = None) -> str:
+        """`14:00` for today, `내일 14:00`, `3월 9일 (월) 14:00`."""
+        day, clock = self.day_word(moment, now, zone), self.clock(moment, zone)
+        return clock if day == self.gettext("today") else f"{day} {clock}"
+
+    def about(self, length: timedelta) -> str:
+        """A guessed length of time, as exact as a guess is: to 5 minutes above 10, to half an hour above 2 hours."""
+        minutes = max(1, round(length.total_seconds() / 60))
+        step = 1 if minutes <= 10 else 5 if minutes <= 115 else 30
+        return self.span(timedelta(minutes=round(minutes / step) * step))
+
+    def hours(self, value: float) -> str:
+        """GPU hours: `12.5`, `0.3`; less than half a tenth is `0`."""
+        return f"{value:,.1f}".removesuffix(".0")
 
     def _moment(self, pattern: str, moment: datetime, zone: str | None) -> str:
         local = moment.astimezone(ZoneInfo(zone or self.zone))

@@ -20,6 +20,7 @@ class CourseView:
     id: str
     title: str
     cohort: str
+    cohort_id: str
     zone: str
     starts_on: date
     role: Role
@@ -36,6 +37,7 @@ def course_view(session: Session, catalogue: Catalogue, offering: Offering, role
         id=offering.id,
         title=course.title.in_(locale) if course else offering.course,
         cohort=offering.cohort.title,
+        cohort_id=offering.cohort_id,
         zone=offering.cohort.timezone,
         starts_on=offering.starts_on,
         role=role,

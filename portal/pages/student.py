@@ -16,6 +16,7 @@ from grader.lateness import in_words
 from grader.policies import policy_of
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
+from portal.lessons import next_lesson
 from portal.pages.courses import CourseView, course_view, find_course
 from portal.pages.rendering import page, see
 from portal.standing import Standing, State, standing, standings
@@ -61,7 +62,13 @@ def home(request: Request, here: Here, user: User) -> Response:
             if work.due_at and work.due_at >= now and work.may_submit and work.state is State.OPEN
         ]
         next_due = min(due, key=lambda work: work.due_at or now, default=None)
-        return page(request, "home.html", {"learning": learning, "teaching": teaching, "next_due": next_due})
+        values = {
+            "learning": learning,
+            "teaching": teaching,
+            "next_due": next_due,
+            "lesson": next_lesson(session, here.hardware, user.username, now),
+        }
+        return page(request, "home.html", values)
 
 
 @router.get("/learn/{offering_id}/{assignment}")

@@ -1,4 +1,4 @@
-// What the pages gain where scripts run: busy buttons, live progress, printing. Every page works without it.
+// What the pages gain where scripts run: busy buttons, live progress, countdowns, printing. Every page works without it.
 (function () {
   "use strict";
 
@@ -8,7 +8,7 @@
     if (streams.has(element)) return;
     const source = new EventSource(element.dataset.progress);
     streams.set(element, source);
-    let last = null;
+    let last = element.dataset.told || null; // what the page was made of: news since then are news
     source.addEventListener("progress", function (event) {
       if (!element.isConnected) return forget(element);
       const counts = JSON.parse(event.data);
@@ -75,6 +75,31 @@
     });
   }
 
+  // A time limit, told as what is left of it.
+  const clocks = new Set();
+
+  function tick() {
+    for (const element of [...clocks]) {
+      if (!element.isConnected) { clocks.delete(element); continue; }
+      const left = Math.max(0, Math.round((new Date(element.dataset.countdown) - Date.now()) / 1000));
+      element.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    }
+    if (clocks.size) setTimeout(tick, 1000);
+  }
+
+  function countDown(element) {
+    const idle = clocks.size === 0;
+    clocks.add(element);
+    if (idle) tick();
+  }
+
+  // A form that the page sends by itself, once.
+  function send(form) {
+    if (form.dataset.submit === "sent") return;
+    form.dataset.submit = "sent";
+    form.requestSubmit();
+  }
+
   function forget(element) {
     const source = streams.get(element);
     if (source) source.close();
@@ -85,6 +110,8 @@
     for (const element of [...streams.keys()]) if (!element.isConnected) forget(element);
     for (const element of root.querySelectorAll("[data-progress]")) follow(element);
     for (const element of root.querySelectorAll("[data-attempt]")) followAttempt(element);
+    for (const element of root.querySelectorAll("[data-countdown]")) countDown(element);
+    for (const form of root.querySelectorAll("form[data-submit]")) send(form);
     for (const button of root.querySelectorAll("[data-print]")) {
       button.hidden = false;
       button.onclick = function () { window.print(); };

@@ -1,4 +1,4 @@
-"""Who may use which route: every route, nine kinds of callers. A route that is missing here fails the test."""
+"""Who may use which route: every route, twelve kinds of callers. A route that is missing here fails the test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fake_hub import PREFIX
 from fastapi import APIRouter
+from lending_site import LEASE_TOKEN, NODE_TOKEN, TOKENS, declare, plan
 from portal_site import COURSE, Site, fill, hand_in, run_site
 from waiting import wait_for
 
@@ -24,6 +25,7 @@ INSTRUCTOR, ASSISTANT, OTHER_INSTRUCTOR, ADMIN = "yuna.kim", "jun.park", "other.
 GRADING, OTHER_GRADING = f"grading-{COURSE}", "grading-jc-2026-2-python-data"
 ANYBODY = "nobody"
 ADMINS_LAB = "the lab of sera.oh"
+HUB, NODE = "the hub", "a node's agent"
 CALLERS = (
     ANYBODY,
     STUDENT,
@@ -35,16 +37,20 @@ CALLERS = (
     ADMINS_LAB,
     GRADING,
     OTHER_GRADING,
+    HUB,
+    NODE,
 )
 STAFF = {INSTRUCTOR, ASSISTANT, GRADING}
 MAY = {
     Who.ANYONE: set(CALLERS),
-    Who.SIGNED_IN: set(CALLERS) - {ANYBODY},
+    Who.SIGNED_IN: set(CALLERS) - {ANYBODY, HUB, NODE},
     Who.MEMBER: STAFF | {STUDENT},
     Who.STAFF: STAFF,
     Who.COHORT: {ADMIN, INSTRUCTOR, ASSISTANT},
     Who.ADMIN: {ADMIN},
     Who.METRICS: set(),
+    Who.HUB: {HUB},
+    Who.NODE: {NODE},
 }
 # where the rows decide and not the path
 BY_ROW = {
@@ -57,8 +63,11 @@ NOT_YOURS = ("You have no course", "There is no cohort", "There is no feedback f
 @pytest.fixture(scope="module")
 def campus_with_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[str, str]]]:
     """A campus, and values for the paths' parameters that exist in it."""
-    with run_site(tmp_path_factory.mktemp("rules") / "data") as site:
+    folder = tmp_path_factory.mktemp("rules") / "data"
+    declare(folder)
+    with run_site(folder, **TOKENS) as site:
         fill(site)
+        plan(site, begins=timedelta(days=1))
         attempt = hand_in(site.campus, COURSE, "first-steps", STUDENT, score=1, max_score=2, feedback="<p>ok</p>")
         hand_in(site.campus, COURSE, "first-steps", "minseo.kim", state=MarkingState.FAILED)
         with site.campus.database.write() as session:
@@ -79,6 +88,8 @@ def campus_with_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
                 "{import_id}": str(preview.id),
                 "{name}": "first-steps.html",
                 "{username}": STUDENT,
+                "{lease_id}": "1",
+                "{number}": "1",
                 # releasing takes seconds of nbgrader's: a name that doesn't exist gets past the rule just as well
                 "{assignment}": "first-steps",
             },
@@ -91,6 +102,9 @@ def caller(site: Site, who: str) -> httpx.Client:
         client = site.program("sera.oh", scopes)
     elif who.startswith("grading-"):
         client = site.program(who)
+    elif who in (HUB, NODE):
+        client = site.client()
+        client.headers["Authorization"] = f"token {LEASE_TOKEN if who == HUB else NODE_TOKEN}"
     else:
         client = site.client(None if who == ANYBODY else who, locale="en")
     client.cookies.set("bitgoeul-locale", "en")

@@ -1,17 +1,21 @@
 """What the portal sees of a JupyterHub, imitated at its HTTP boundary.
 
-OAuth with PKCE, `GET /user`, users, groups, shares, servers.
+OAuth with PKCE, `GET /user`, users, groups, shares, servers. Where it has a lease token it asks the portal for hardware
+before it starts a server, and says when that runs and ends, as the hub's spawner does.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
+import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -32,6 +36,9 @@ class FakeHub:
     shares: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     down: bool = False
+    portal: str = ""
+    lease_token: str = ""
+    leases: dict[str, int] = field(default_factory=dict)
 
     def token_for(self, username: str, scopes: list[str] | None = None) -> str:
         """A token of a person's, as the hub gives it to the portal when they sign in."""
@@ -49,6 +56,8 @@ class FakeHub:
                 Route("/api/users", self.create_users, methods=["POST"]),
                 Route("/api/users/{name}", self.one_user, methods=["GET", "DELETE"]),
                 Route("/api/users/{name}/server", self.start_server, methods=["POST"]),
+                Route("/api/users/{name}/server", self.stop_server, methods=["DELETE"]),
+                Route("/user-redirect/lab", self.lab),
                 Route("/api/shares/{name}/", self.share, methods=["GET", "POST", "PATCH"]),
                 Route("/api/groups", self.list_groups),
                 Route("/api/groups/{name}", self.one_group, methods=["GET", "POST"]),
@@ -95,7 +104,10 @@ class FakeHub:
     def list_users(self, request: Request) -> Response:
         if not self._guarded(request):
             return JSONResponse({"message": "Forbidden"}, 403)
-        return JSONResponse({"items": list(self.users.values()), "_pagination": {"next": None}})
+        found = list(self.users.values())
+        if request.query_params.get("state") == "active":
+            found = [user for user in found if user["servers"]]
+        return JSONResponse({"items": found, "_pagination": {"next": None}})
 
     async def create_users(self, request: Request) -> Response:
         for name in (await request.json())["usernames"]:
@@ -112,10 +124,41 @@ class FakeHub:
             return Response(status_code=204)
         return JSONResponse(self.users[name])
 
-    def start_server(self, request: Request) -> Response:
+    async def start_server(self, request: Request) -> Response:
         name = request.path_params["name"]
-        self.users[name]["servers"] = {"": {"ready": True, "pending": None, "url": f"/user/{name}/"}}
+        body = await request.body()
+        options = json.loads(body).get("user_options", {}) if body else {}
+        if self.down:
+            return JSONResponse({"message": "the hub is down"}, 503)
+        if self.lease_token:
+            wanted = {"username": name, "profile": options.get("profile", ""), "request": options.get("request", "")}
+            got = await self._tell("/grants", wanted)
+            if got.is_error:
+                return JSONResponse({"message": got.json()["error"]}, got.status_code)
+            if (lease := got.json()["lease"]) is not None:
+                self.leases[name] = lease["id"]
+                await self._tell(f"/leases/{lease['id']}/running", {"device": lease["device"], "node": lease["node"]})
+        now = datetime.now(UTC).isoformat()
+        server = {"ready": True, "pending": None, "url": f"/user/{name}/", "started": now, "last_activity": now}
+        self.users[name]["servers"] = {"": {**server, "user_options": options}}
         return Response(status_code=201)
+
+    async def stop_server(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        self.users[name]["servers"] = {}
+        if (lease := self.leases.pop(name, None)) is not None:
+            await self._tell(f"/leases/{lease}/ended", {"reason": "stopped"})
+        return Response(status_code=204)
+
+    async def _tell(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """What the hub's spawner says to the portal."""
+        headers = {"Authorization": f"token {self.lease_token}"}
+        async with httpx.AsyncClient(base_url=self.portal, trust_env=False, verify=False) as client:
+            return await client.post(f"/api/gpus{path}", json=body, headers=headers)
+
+    def lab(self, request: Request) -> Response:
+        page = "<!doctype html><link rel=icon href=data:,><title>JupyterLab</title><h1>JupyterLab</h1>"
+        return Response(page, media_type="text/html")
 
     async def share(self, request: Request) -> Response:
         owner = request.path_params["name"]

@@ -128,6 +128,7 @@ def make_settings(folder: Path, port: int, **changes: Any) -> PortalSettings:
         "locale": "ko",
         "timezone": "Asia/Seoul",
         "production": False,
+        "hardware": folder / "hardware.yaml",
     }
     return PortalSettings(**{**values, **changes})
 
@@ -141,7 +142,7 @@ def run_site(folder: Path, **changes: Any) -> Iterator[Site]:
     port = listener.getsockname()[1]
     settings = make_settings(folder, port, **changes)
     portal = create_app(settings)
-    hub = FakeHub()
+    hub = FakeHub(portal=settings.portal_url, lease_token=settings.lease_token)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> Any:
