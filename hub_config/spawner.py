@@ -39,7 +39,7 @@ INHERITED = (
 #: what a starting server writes into its log, what that means to the person who waits, and how far it is
 MILESTONES = (
     ("jupyterlab | extension was successfully loaded", 55, words.LOADING_LAB),
-    ("assignment_list | extension was successfully loaded", 75, words.LOADING_ASSIGNMENTS),
+    ("hub_config.lab.assignment_list | extension was successfully loaded", 75, words.LOADING_ASSIGNMENTS),
     ("is running at", 90, words.OPENING),
 )
 LOOK_EVERY = 0.2
@@ -69,7 +69,7 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
 
     @default("cmd")
     def _cmd_default(self) -> list[str]:
-        return [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+        return [sys.executable, "-P", "-s", "-m", "hub_config.lab.start"]
 
     @default("args")
     def _args_default(self) -> list[str]:
