@@ -20,6 +20,7 @@ from typing import Any
 Names = Mapping[str, Mapping[str, Any]]
 
 A_MOMENT = 0.05
+MODULE_NAMES = {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__path__", "__file__", "__cached__"}
 _lock = threading.Lock()
 _loaded: set[str] = set()
 
@@ -75,11 +76,15 @@ def load(name: str) -> ModuleType:
         if isinstance(stand_in, Deferred):
             _loaded.add(name)
             del sys.modules[name]
+            given = dict(vars(stand_in))
+            for stand_in_name in set(given) - MODULE_NAMES:
+                delattr(stand_in, stand_in_name)  # from now on they are the module's own
     try:
         return importlib.import_module(name)  # which makes other threads wait for a module that is being imported
     except BaseException:
         if isinstance(stand_in, Deferred):
             _loaded.discard(name)
+            vars(stand_in).update(given)
             sys.modules[name] = stand_in
         raise
 

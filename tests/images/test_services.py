@@ -33,6 +33,6 @@ def test_the_command_is_there(name: str, output_of: OutputOf) -> None:
 def test_the_portal_has_its_pages_and_courses(output_of: OutputOf) -> None:
     code = (
         "from courses.catalogue import load_catalogue; from portal.pages.rendering import find_htmx\n"
-        "find_htmx(); print(len(load_catalogue().courses))"
+        "find_htmx(); print(len(load_catalogue().tracks))"
     )
     assert int(output_of("portal", "python3", "-c", code)) > 0

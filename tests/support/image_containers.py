@@ -10,7 +10,7 @@ from docker.models.containers import Container
 Run = Callable[..., Container]
 
 
-def wait_until_healthy(container: Container, seconds: float = 60) -> None:
+def wait_until_healthy(container: Container, seconds: float = 120) -> None:
     """Run the image's own health check inside until it succeeds."""
     check = container.image.attrs["Config"]["Healthcheck"]["Test"]
     command = check[1:] if check[0] == "CMD" else ["/bin/sh", "-c", check[1]]
