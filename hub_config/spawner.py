@@ -64,7 +64,7 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
 
     @default("cmd")
     def _cmd_default(self) -> list[str]:
-        return [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+        return [sys.executable, "-P", "-s", "-m", "hub_config.lab.start"]
 
     @default("args")
     def _args_default(self) -> list[str]:

@@ -73,7 +73,7 @@ def devices_of(settings: PortalSettings) -> dict[str, tuple[str, ...]]:
     if devices and not settings.worker_image:
         raise SettingsError(
             "BITGOEUL_WORKER_DEVICES is set, and devices are for containers: set BITGOEUL_WORKER_IMAGE too, such as "
-            "bitgoeul-grader."
+            "bitgoeul-marking."
         )
     return devices
 

@@ -28,7 +28,7 @@ TIERS = {
     ),
     "docker": (
         engine_answers,
-        "needs a container engine: start Docker and run images/grader/build, or, as root: apt-get install docker.io "
+        "needs a container engine: start Docker and run images/build marking, or, as root: apt-get install docker.io "
         "debootstrap && .ci/engine make test ARGS=tests/docker",
     ),
     "labs": (

@@ -212,7 +212,7 @@ class LiveHub:
                 try:
                     if (
                         marker in (entry / "environ").read_bytes().split(b"\0")
-                        and b"singleuser" in (entry / "cmdline").read_bytes()
+                        and b"hub_config.lab.start" in (entry / "cmdline").read_bytes()
                     ):
                         self.strays.add(int(entry.name))
                         return int(entry.name)

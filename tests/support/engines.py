@@ -6,7 +6,7 @@ from grader.sandbox.base import SandboxUnavailable
 from grader.sandbox.container_engine import Engine
 from grader.sandbox.container_owner import LABEL, WORKER
 
-IMAGE = "bitgoeul-grader"
+IMAGE = "bitgoeul-marking"
 
 
 def engine_answers() -> bool:
