@@ -10,7 +10,6 @@ from traitlets.config import Config, PyFileConfigLoader
 
 from hub_config.auth import DemoAuthenticator
 from hub_config.consent import TrustedClients
-from hub_config.docker_spawner import CampusDockerSpawner
 from hub_config.lab_settings import CONTAINER_SPAWNERS
 from hub_config.logs import build_logging, ensure_lines, log_request
 from hub_config.oauth import configure_provider
@@ -157,6 +156,7 @@ def configure_local(c: Config, settings: HubSettings) -> None:
     c.CampusLocalProcessSpawner.offerings = str(settings.offerings)
     c.CampusLocalProcessSpawner.logs = str(settings.state / "servers")
     c.CampusLocalProcessSpawner.portal_url = settings.portal_url
+    c.CampusLocalProcessSpawner.lease_token = settings.labs.lease_token
     c.CampusLocalProcessSpawner.locale = settings.locale
     c.CampusLocalProcessSpawner.time_zone = settings.timezone
     c.CampusLocalProcessSpawner.interrupt_timeout = 10
@@ -165,6 +165,8 @@ def configure_local(c: Config, settings: HubSettings) -> None:
 
 def configure_docker(c: Config, settings: HubSettings) -> None:
     """Servers as containers of one engine, on the hardware that the portal grants."""
+    from hub_config.docker_spawner import CampusDockerSpawner  # a hub without containers does without the engine's SDK
+
     labs = settings.labs
     c.JupyterHub.spawner_class = CampusDockerSpawner
     c.CampusDockerSpawner.ip = "0.0.0.0"

@@ -21,6 +21,7 @@ from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from traitlets import Dict, Unicode, default
 
 from hub_config import words
+from hub_config.leased import LeasedSpawner
 from hub_config.names import folder_of, offering_of
 from hub_config.progress import MILESTONES, event
 from hub_config.server_environment import build_environment
@@ -41,18 +42,21 @@ LOOK_EVERY = 0.2
 LOG_TAIL = 4000
 
 
-class CampusLocalProcessSpawner(LocalProcessSpawner):
-    """A process per server; the user `grading-<offering>` gets a grading server in that offering's folder."""
+class CampusLocalProcessSpawner(LeasedSpawner, LocalProcessSpawner):
+    """A process per server; the user `grading-<offering>` gets a grading server in that offering's folder.
+
+    With a lease token hardware is asked for as everywhere. A process isn't kept from other cards: it is told its own.
+    """
 
     homes = Unicode(config=True, help="Folder in which every user has a home.")
     offerings = Unicode(config=True, help="Folder in which every offering has its course directory.")
     logs = Unicode(config=True, help="Folder for the servers' logs.")
-    portal_url = Unicode(config=True, help="The portal as a server reaches it.")
     locale = Unicode("ko", config=True, help="Language of JupyterLab until somebody chooses another: ko or en.")
     time_zone = Unicode("Asia/Seoul", config=True, help="Time zone of servers.")
     inherited = Dict(help="The part of the hub's environment that servers get.")
 
     _prefix = ""
+    _device: str | None = None
 
     @default("inherited")
     def _inherited_default(self) -> dict[str, str]:
@@ -105,6 +109,8 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
                 inherited=self.inherited,
             )
         )
+        if self._device is not None:
+            env["CUDA_VISIBLE_DEVICES"] = self._device
         return env
 
     def make_preexec_fn(self, name: str) -> None:
@@ -114,7 +120,23 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
         return paths
 
     async def start(self) -> tuple[str, int]:
-        """Make the home, start the process. Returns the address it will listen at; on this machine only."""
+        """Take the hardware, start the process. Returns the address it listens at; on this machine only."""
+        if self.lease_token:
+            grant = await self.take_hardware()
+            self._device = grant.lease.device if grant.lease else ""
+        try:
+            address = await self._start_process()
+        except BaseException:
+            await self.give_hardware_back("failed")
+            raise
+        await self.say_running()
+        return address
+
+    async def stop(self, now: bool = False) -> None:
+        await super().stop(now=now)
+        await self.give_hardware_back("stopped")
+
+    async def _start_process(self) -> tuple[str, int]:
         if self.offering and not self.work_folder.is_dir():
             raise SpawnException(
                 words.NO_OFFERING.both(), reason="no-offering", message_html=words.NO_OFFERING.html(), status_code=409
@@ -152,9 +174,12 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
     async def poll(self) -> int | None:
         """None while the server runs. A process id that was given to another program since is not our server."""
         if self.proc is None and self.pid and self._prefix and not runs_server(self.pid, self._prefix):
+            await self.give_hardware_back("lost")
             self.clear_state()
             return 0
         status: int | None = await super().poll()
+        if status is not None:
+            await self.give_hardware_back("lost")
         return status
 
     async def _wait_until_it_listens(self, address: tuple[str, int]) -> None:

@@ -82,7 +82,7 @@ def engine(here: Here, report: shapes.EngineReport) -> shapes.EngineAnswer:
     """What the container engine has now: its nodes and slices, and the labs with a lease."""
     now = datetime.now(UTC)
     with deciding(here.database) as session:
-        if report.nodes is not None:
+        if report.nodes:
             apply_engine(
                 session,
                 [

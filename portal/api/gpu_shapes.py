@@ -197,9 +197,9 @@ class EngineServerShape(BaseModel):
 
 
 class EngineReport(BaseModel):
-    """What the engine has at a moment. `nodes` null leaves the inventory alone: an engine without slices of its own."""
+    """What the engine has at a moment. Without `nodes` it can't say, and the inventory is left alone."""
 
-    nodes: Annotated[list[EngineNode], Field(max_length=4096)] | None
+    nodes: Annotated[list[EngineNode], Field(max_length=4096)] | None = None
     servers: Annotated[list[EngineServerShape], Field(max_length=20_000)]
     at: datetime
 

@@ -281,8 +281,14 @@ def test_a_place_that_nobody_asked_after_is_told_as_given_up(lending: Lending) -
     with deciding(site.campus.database) as session:
         ticket = session.query(Ticket).filter_by(username=ME).one()
         ticket.seen_at = datetime.now(UTC) - timedelta(minutes=5)
+
+    def lapsed() -> bool:
+        with site.campus.database.read() as session:
+            return session.query(Ticket).filter_by(username=ME).one().closed_at is not None
+
+    wait_for("the steward lets the ticket lapse", lapsed)
     with site.client(ME, locale="ko") as client:
-        wait_for("the steward lets the ticket lapse", lambda: "차례가 지나갔습니다" in client.get("/hardware").text)
+        assert "차례가 지나갔습니다" in client.get("/hardware").text
         assert "오랫동안 대기실을 확인하지 않아" in client.get("/hardware").text
 
 
