@@ -37,16 +37,18 @@ def configure(c: Config, settings: HubSettings) -> None:
 
 
 def configure_addresses(c: Config, settings: HubSettings) -> None:
-    """The hub listens on this machine only; people come through the proxy, under the public address."""
+    """The hub listens where programs beside it and labs reach it; people come through the proxy's public address."""
     c.JupyterHub.bind_url = "http://" + settings.public_url.split("://", 1)[1]
     c.JupyterHub.public_url = settings.public_url + "/"
-    c.JupyterHub.hub_ip = "127.0.0.1"
+    c.JupyterHub.hub_ip = settings.hub_listen
     c.JupyterHub.hub_port = settings.hub_port
+    if settings.hub_listen != "127.0.0.1":
+        c.JupyterHub.hub_connect_url = settings.hub_api_url.removesuffix("/hub/api")
 
 
 def configure_state(c: Config, settings: HubSettings) -> None:
-    """Everything the hub has to remember lies in one folder."""
-    c.JupyterHub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
+    """What the hub has to remember lies in one folder, or in a database of the site's."""
+    c.JupyterHub.db_url = settings.hub_database_url
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(settings.state / "cookie_secret")
 
