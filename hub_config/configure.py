@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 
 from traitlets.config import Config, PyFileConfigLoader
 
 from hub_config.auth import DemoAuthenticator
 from hub_config.consent import TrustedClients
+from hub_config.docker_spawner import CampusDockerSpawner
+from hub_config.lab_settings import CONTAINER_SPAWNERS
 from hub_config.oauth import configure_provider
 from hub_config.pages import LOGO, TEMPLATES
 from hub_config.roles import PORTAL, build_roles
-from hub_config.services import build_services
+from hub_config.services import build_services, build_warden
 from hub_config.settings import HubSettings
 from hub_config.spawner import CampusLocalProcessSpawner
 
@@ -90,12 +93,20 @@ def configure_sessions(c: Config, settings: HubSettings) -> None:
 
 
 def configure_roles(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.load_roles = build_roles(settings.admins)
+    c.JupyterHub.load_roles = build_roles(settings.admins, warden=settings.spawner in CONTAINER_SPAWNERS)
 
 
 def configure_services(c: Config, settings: HubSettings) -> None:
-    """The portal is where people arrive."""
+    """The portal is where people arrive; where labs are containers, a warden looks after them."""
     c.JupyterHub.services = build_services(portal_origin=settings.portal_origin, portal_token=settings.portal_token)
+    if settings.spawner in CONTAINER_SPAWNERS:
+        warden = build_warden(
+            campus=settings.labs.campus,
+            portal_url=settings.portal_url,
+            lease_token=settings.labs.lease_token,
+            environ=os.environ,
+        )
+        c.JupyterHub.services = [*c.JupyterHub.services, warden]
     c.JupyterHub.default_url = f"/services/{PORTAL}/"
 
 
@@ -113,9 +124,16 @@ def configure_servers(c: Config, settings: HubSettings) -> None:
 
 def configure_spawner(c: Config, settings: HubSettings) -> None:
     """Where servers run. A spawner other than ours is configured in jupyterhub_config.d."""
-    if settings.spawner != "local":
+    if settings.spawner == "local":
+        configure_local(c, settings)
+    elif settings.spawner == "docker":
+        configure_docker(c, settings)
+    else:
         c.JupyterHub.spawner_class = settings.spawner
-        return
+
+
+def configure_local(c: Config, settings: HubSettings) -> None:
+    """Servers as processes of one account."""
     log.warning(
         "Servers run as processes of one account and are NOT isolated from each other or from the hub: "
         "for a demonstration among people who trust each other only."
@@ -129,6 +147,26 @@ def configure_spawner(c: Config, settings: HubSettings) -> None:
     c.CampusLocalProcessSpawner.time_zone = settings.timezone
     c.CampusLocalProcessSpawner.interrupt_timeout = 10
     c.CampusLocalProcessSpawner.term_timeout = 5
+
+
+def configure_docker(c: Config, settings: HubSettings) -> None:
+    """Servers as containers of one engine, on the hardware that the portal grants."""
+    labs = settings.labs
+    c.JupyterHub.spawner_class = CampusDockerSpawner
+    c.CampusDockerSpawner.ip = "0.0.0.0"
+    c.CampusDockerSpawner.hub_connect_url = labs.network.hub_url
+    c.CampusDockerSpawner.portal_url = labs.network.portal_url
+    c.CampusDockerSpawner.portal_url_of_hub = settings.portal_url
+    c.CampusDockerSpawner.lease_token = labs.lease_token
+    c.CampusDockerSpawner.campus = labs.campus
+    c.CampusDockerSpawner.network = labs.network
+    c.CampusDockerSpawner.homes = labs.homes
+    c.CampusDockerSpawner.home_quota = labs.home_quota
+    c.CampusDockerSpawner.offerings = labs.offerings
+    c.CampusDockerSpawner.course_data = labs.course_data
+    c.CampusDockerSpawner.concurrent_starts = labs.concurrent_starts
+    c.CampusDockerSpawner.locale = settings.locale
+    c.CampusDockerSpawner.time_zone = settings.timezone
 
 
 def configure_pages(c: Config) -> None:

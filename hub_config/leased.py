@@ -13,8 +13,9 @@ import secrets
 from html import escape
 from typing import Any
 
-from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.spawner import SpawnException
 from traitlets import Unicode
+from traitlets.config import LoggingConfigurable
 
 from hub_config import words
 from hub_config.leases import Grant, LeaseClient, LeaseError, NoneFree, PortalAway
@@ -22,7 +23,7 @@ from hub_config.leases import Grant, LeaseClient, LeaseError, NoneFree, PortalAw
 _clients: dict[tuple[str, str], LeaseClient] = {}
 
 
-class LeasedSpawner(Spawner):
+class LeasedSpawner(LoggingConfigurable):
     """Adds `take_hardware`, `say_running` and `give_hardware_back` to a spawner."""
 
     portal_url = Unicode(config=True, help="The portal as a server reaches it.")

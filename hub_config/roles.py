@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 PORTAL = "portal"
+WARDEN = "warden"
 ADMINISTRATORS = "campus-administrators"
 GRADING_SERVERS = "grading-servers"
 ENTER_PORTAL = f"access:services!service={PORTAL}"
@@ -29,6 +30,9 @@ PORTAL_SCOPES = (
     f"shares!group={GRADING_SERVERS}",
 )
 
+#: what the warden may do: see who has a server
+WARDEN_SCOPES = ("list:users", "read:servers")
+
 #: what an administrator may do at the hub's own pages: see people and servers, start and stop servers; not enter them
 ADMINISTRATOR_SCOPES = (
     "admin-ui",
@@ -44,8 +48,10 @@ ADMINISTRATOR_SCOPES = (
 )
 
 
-def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
-    """The hub's `load_roles`. `admins` are administrators by setting; others get there through the group.
+def build_roles(admins: Iterable[str], *, warden: bool = False) -> list[dict[str, Any]]:
+    """The hub's `load_roles`; with `warden`, also that of the warden of labs in containers.
+
+    `admins` are administrators by setting; others get there through the group.
 
     Nobody is an administrator in JupyterHub's own sense: its `admin` flag can enter every server, and outlives the
     setting that granted it. These lists are exact: a name that leaves them loses the role when the hub starts.
@@ -61,4 +67,5 @@ def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
             "users": sorted(admins),
             "groups": [ADMINISTRATORS],
         },
+        *([{"name": "warden", "scopes": list(WARDEN_SCOPES), "services": [WARDEN]}] if warden else []),
     ]

@@ -1,10 +1,16 @@
-"""The programs beside the hub: the portal, and nothing else."""
+"""The programs beside the hub: the portal; and, where labs are containers, the warden, which the hub runs itself."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from hub_config.roles import PORTAL
+from hub_config.roles import PORTAL, WARDEN
+
+#: how the warden finds the engine: by the same variables as the hub
+ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
 
 
 def build_services(*, portal_origin: str, portal_token: str) -> list[dict[str, Any]]:
@@ -20,3 +26,22 @@ def build_services(*, portal_origin: str, portal_token: str) -> list[dict[str, A
             "timeout": 2,
         }
     ]
+
+
+def build_warden(
+    *, campus: str, portal_url: str, lease_token: str, environ: Mapping[str, str], module: str = "hub_config.warden"
+) -> dict[str, Any]:
+    """The warden, an entry of the hub's `services`; `environ` is the hub's own environment."""
+    engine = {name: environ[name] for name in ENGINE_VARIABLES if environ.get(name)}
+    return {
+        "name": WARDEN,
+        "command": [sys.executable, "-m", module],
+        "environment": {
+            **engine,
+            "BITGOEUL_CAMPUS": campus,
+            "BITGOEUL_PORTAL_URL": portal_url,
+            "BITGOEUL_LEASE_TOKEN": lease_token,
+        },
+        "cwd": str(Path(__file__).resolve().parent.parent),
+        "display": False,
+    }

@@ -73,6 +73,10 @@ SERVER_DIED = Sentence(
     "서버가 시작하다가 멈췄습니다. 다시 시도하고, 되풀이되면 담당 강사에게 알려 주세요.",
     "The server stopped while it was starting. Try again; if it happens again, tell your instructor.",
 )
+SERVER_SLOW = Sentence(
+    "서버가 제시간에 시작되지 않았습니다. 다시 시도하고, 되풀이되면 담당 강사에게 알려 주세요.",
+    "The server did not start in time. Try again; if it happens again, tell your instructor.",
+)
 
 PORTAL_AWAY = Sentence(
     "포털이 응답하지 않아 서버를 시작하지 못했습니다. 잠시 뒤에 다시 시도해 주세요.",
@@ -80,7 +84,7 @@ PORTAL_AWAY = Sentence(
 )
 WAITING_ROOM = Sentence("대기실로 가기", "Go to the waiting room")
 
-PULLING = Sentence("서버 이미지를 받고 있습니다({percent}%).", "Fetching the server's image ({percent} %).")
+PULLING = Sentence("서버 이미지를 받고 있습니다({share}%).", "Fetching the server's image ({share} %).")
 HARDWARE_GRANTED = Sentence("사용할 장비를 정했습니다: {hardware}", "Your hardware is settled: {hardware}")
 CONTAINER_MADE = Sentence("서버 컨테이너를 만들었습니다.", "Your server's container is made.")
 CONTAINER_STARTED = Sentence("서버 컨테이너를 시작했습니다.", "Your server's container has started.")
