@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hub_config.containers import Mount
+from hub_config.containers import UID, Mount
 from hub_config.leases import Hardware, Lease
 
 #: seconds from SIGTERM to SIGKILL
@@ -47,6 +47,7 @@ def build_service(
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Labels": dict(labels),
         "Dir": work_folder,
+        "User": f"{UID}:{UID}",
         "Mounts": [_mount(mount, labels, volume_driver, volume_options or {}) for mount in mounts] + _tmpfs(hardware),
         "CapabilityDrop": ["ALL"],
         "ReadOnly": True,
@@ -98,8 +99,8 @@ def _resources(hardware: Hardware, lease: Lease | None, memory: int, cpus: float
 
 def _tmpfs(hardware: Hardware) -> list[dict[str, Any]]:
     """/tmp, in the lab's own memory since the image is read-only, and shared memory of the size that is due."""
-    mounts: list[dict[str, Any]] = [_in_memory("/tmp", hardware.memory // TMP_SHARE)]  # noqa: S108
-    return mounts + [_in_memory("/dev/shm", hardware.shm)] if hardware.shm else mounts  # noqa: S108
+    scratch = _in_memory("/tmp", hardware.memory // TMP_SHARE)
+    return [scratch, _in_memory("/dev/shm", hardware.shm)] if hardware.shm else [scratch]
 
 
 def _in_memory(target: str, size: int) -> dict[str, Any]:

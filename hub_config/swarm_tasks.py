@@ -93,7 +93,7 @@ def current(tasks: Iterable[Task]) -> Task | None:
     """The task that stands for its service: the newest that Swarm means to keep, or else the newest."""
     ordered = sorted(tasks, key=lambda task: task.made)
     kept = [task for task in ordered if task.desired in MEANT_TO_LIVE]
-    return (kept or ordered or [None])[-1]
+    return kept[-1] if kept else ordered[-1] if ordered else None
 
 
 def is_down(task: Task, nodes: Mapping[str, Node]) -> bool:

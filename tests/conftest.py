@@ -14,6 +14,7 @@ from engines import engine_answers
 from ports import free_port
 from postgres_server import running_postgres
 from sqlalchemy import create_engine
+from swarm_rig import can_run
 
 CHROMIUM = "/usr/bin/chromium"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -29,6 +30,11 @@ TIERS = {
         engine_answers,
         "needs a container engine: start Docker and run images/grader/build, or, as root: apt-get install docker.io "
         "debootstrap && .ci/engine make test ARGS=tests/docker",
+    ),
+    "swarm": (
+        can_run,
+        "needs a machine that can run several container engines: as root, apt-get install docker.io iproute2 iptables "
+        "util-linux && make test ARGS=tests/swarm",
     ),
 }
 

@@ -1,8 +1,8 @@
-"""A Swarm on one machine: real engines, each in namespaces of its own, behind one switch, with GPU slots that have names.
+"""A Swarm on one machine: real engines in namespaces of their own, behind one switch, with GPU slots by name.
 
 The scheduler, the overlay network and the loss of a node are real; no card stands behind a GPU's name. Everything
 hangs on processes that end with the one that made the rig, however it ends: engines and their containers live in
-process namespaces, switch, cables and addresses in network namespaces, and neither has a name that could be left behind.
+process namespaces, switch, cables and addresses in network namespaces, and none has a name that could be left behind.
 
 Needs root, and from Debian: docker.io iproute2 iptables util-linux. To play with one:
 
@@ -16,6 +16,7 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,8 @@ class Node:
             "node-generic-resources": [f"{rig.kind}={slot}" for slot in self.slots],
             "cgroup-parent": rig.cgroup,
             "log-level": "warn",
+            # before API 1.44 a service can't ask for it
+            "no-new-privileges": True,
         }
         (self.folder / "daemon.json").write_text(json.dumps(settings))
 
@@ -120,29 +123,41 @@ class Node:
     def wait(self, seconds: float = 60) -> None:
         """Wait until the engine answers."""
         deadline = time.monotonic() + seconds
-        while True:
-            try:
-                self.api.ping()
-                return
-            except Exception as error:  # docker-py lets through what urllib3 and requests raise
-                self._api = None
-                assert self._process is not None
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    log = (self.folder / "log").read_text(errors="replace")[-2000:]
-                    raise RuntimeError(f"{self.name} did not start: {log}") from error
+        while not self._answers():
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.name} did not start: {log}")
             time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as wire:
+            try:
+                wire.connect(str(self.folder / "docker.sock"))
+                wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+                return b" 200 " in wire.recv(100)
+            except OSError:
+                return False
 
     def kill(self) -> None:
         """Cut the power: the engine and every container are gone at once."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        self._api = None
+        if self._api is not None:
+            self._api.close()
+            self._api = None
 
     def inside(self, *command: str) -> str:
         """Run a command in this node's network."""
         assert self._process is not None
         return _run("nsenter", "--net", "--target", str(self._process.pid), *command)
+
+    def namespace_of(self, container: str) -> str:
+        """Where the network of a container of this node is to be entered from this machine."""
+        assert self._process is not None
+        key = str(self.api.inspect_container(container)["NetworkSettings"]["SandboxKey"])
+        return f"/proc/{self._process.pid}/root/run/{key.removeprefix('/var/run/')}"
 
     def cut(self) -> None:
         """Pull the cable. Swarm calls the node down after 15 to 25 s."""
@@ -191,7 +206,6 @@ class Rig:
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"], start_new_session=True
         )
         _wait_for_namespace(self._switch.pid)
-        pid = str(self._switch.pid)
         self.in_switch("ip", "link", "add", "switch", "type", "bridge")
         self.in_switch("ip", "link", "set", "switch", "up")
         self.in_switch("ip", "link", "add", "uplink", "type", "veth", "peer", "name", self._end)
@@ -199,7 +213,6 @@ class Rig:
         self.in_switch("ip", "link", "set", self._end, "netns", str(os.getpid()))
         _run("ip", "addr", "add", f"{self.outside}/{self.network.prefixlen}", "dev", self._end)
         _run("ip", "link", "set", self._end, "up")
-        assert pid
         self.manager.start()
         self.manager.wait()
         for image in images:
@@ -226,11 +239,8 @@ class Rig:
         if self._switch is not None:
             self._switch.kill()
             self._switch.wait()
-        for controller in _cgroups(self.cgroup):
-            for folder in sorted(controller.rglob("*"), key=lambda path: len(path.parts), reverse=True):
-                if folder.is_dir():
-                    folder.rmdir()
-            controller.rmdir()
+        for folder in _cgroups(self.cgroup):
+            _remove_cgroup(folder)
 
 
 @contextmanager
@@ -265,7 +275,7 @@ def _takes_overlay(folder: Path) -> bool:
 
 
 def _share_layers(source: Path, target: Path) -> None:
-    """Give another engine the images of `source`: its own records, and hard links to layers, which engines only read."""
+    """Give another engine the images of `source`: own records, and hard links to layers, which stay as they are."""
     target.mkdir()
     _run("cp", "-al", str(source / "overlay2"), str(target / "overlay2"))
     _run("cp", "-a", str(source / "image"), str(target / "image"))
@@ -284,6 +294,21 @@ def _free_network() -> ipaddress.IPv4Network:
 def _cgroups(name: str) -> list[Path]:
     root = Path("/sys/fs/cgroup")
     return [path for path in (root / name[1:], *root.glob(f"*/{name[1:]}")) if path.is_dir()]
+
+
+def _remove_cgroup(top: Path) -> None:
+    """Remove a control group and all below it; its processes are killed and may take a moment to be gone."""
+    deadline = time.monotonic() + 10
+    below = sorted((path for path in top.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
+    for folder in [*below, top]:
+        while True:
+            try:
+                folder.rmdir()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
 
 def _wait_for_namespace(pid: int) -> None:
