@@ -223,9 +223,11 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
         return (await self._read(STALE)).task_of(self.object_id)
 
     async def _look_for_an_end(self) -> Ending | None:
-        """None while the lab lives."""
+        """None while the lab lives. A service whose id was not kept is of a start that was cut off with its hub."""
         try:
-            self.object_id = self.object_id or await self._find_service()
+            if not self.object_id:
+                self.object_id = await self._find_service()
+                return Ending("failed", "its start was cut off")
             reading = await self._read(STALE)
             if reading.task_of(self.object_id) is None:
                 await self.docker("inspect_service", self.object_id)

@@ -1,7 +1,7 @@
 """A hub on a Swarm: the real hub and proxy with the real jupyterhub_config.py, on the labs' overlay network.
 
 They are processes of this machine in the network of a container of the first node, so that they are at an address that
-labs reach, and reach labs themselves. Labs run from an image that holds nothing: programs are this machine's, read-only.
+labs reach, and reach labs. Labs run from an image that holds nothing: their programs are this machine's, read-only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from lease_desk import LeaseDesk
@@ -43,12 +44,15 @@ SEEN = {
     str(ROOT): str(ROOT),
     str(ROOT / "hub_config" / "lab"): "/opt/bitgoeul/lab",
 }
+TINY = ["/usr/bin/env", str(VENV / "bin" / "python"), str(ROOT / "tests" / "support" / "tiny_lab.py")]
+JUPYTER = [str(VENV / "bin" / "jupyterhub-singleuser")]
 ADDITIONS = f"""
-c.CampusSwarmSpawner.cmd = [{str(VENV / "bin" / "jupyterhub-singleuser")!r}]
+c.CampusSwarmSpawner.cmd = %r
 c.CampusSwarmSpawner.read_only_volumes = {SEEN!r}
 c.CampusSwarmSpawner.environment = {{"PYTHONPATH": {str(ROOT)!r}}}
 c.CampusSwarmSpawner.patience = 5
-c.JupyterHub.services.append({{"name": "tests", "api_token": "%s"}})
+c.CampusSwarmSpawner.volumes = {{"bitgoeul-scratch": "/scratch"}}
+c.JupyterHub.services.append({{"name": "tests", "api_token": %r}})
 c.JupyterHub.load_roles.append({{"name": "tests", "services": ["tests"], "scopes": ["admin:users", "admin:servers"]}})
 """
 
@@ -79,8 +83,9 @@ class SwarmCampus:
     rig: Rig
     data: Path
     desk: LeaseDesk
+    command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
-    _token: str = field(default_factory=lambda: secrets.token_hex(32))
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
     _namespace: str = ""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -102,7 +107,7 @@ class SwarmCampus:
         (self.data / "hub").mkdir(parents=True)
         (self.data / "homes").mkdir()
         (self.data / "jupyterhub_config.d").mkdir()
-        (self.data / "jupyterhub_config.d" / "rig.py").write_text(ADDITIONS % self._token)
+        (self.data / "jupyterhub_config.d" / "rig.py").write_text(ADDITIONS % (self.command, self.token))
         self.environment = {
             "BITGOEUL_DATA": str(self.data),
             "BITGOEUL_PUBLIC_URL": self.url,
@@ -166,11 +171,11 @@ class SwarmCampus:
 
     def api(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask the hub's REST API as a service of the site's own that may start servers."""
-        headers = {"Authorization": f"token {self._token}"}
+        headers = {"Authorization": f"token {self.token}"}
         return httpx.request(method, f"{self.url}/hub/api{path}", json=body, headers=headers, timeout=60)
 
     def model(self, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.api("GET", f"/users/{name}").json()
+        told: dict[str, Any] = self.api("GET", f"/users/{quote(name)}").json()
         return told
 
     def service(self, name: str) -> str:
@@ -191,21 +196,29 @@ class SwarmCampus:
             assert server, f"the start of {name} failed: {self.log[-3000:]}"
             return bool(server["ready"])
 
-        wait_for(f"the server of {name} is ready", ready, seconds=90)
+        wait_for(f"the server of {name} is ready", ready, seconds=170)
         return time.monotonic() - begun
 
     def ask_for_server(self, name: str, profile: str = "cpu") -> httpx.Response:
         self.api("POST", "/users", {"usernames": [name]})
-        answer = self.api("POST", f"/users/{name}/servers/", {"user_options": {"profile": profile}})
-        return answer
+        return self.api("POST", f"/users/{quote(name)}/servers/", {"user_options": {"profile": profile}})
 
     def start_servers(self, *names: str, profile: str = "cpu") -> list[float]:
         with ThreadPoolExecutor(len(names)) as pool:
             return list(pool.map(lambda name: self.start_server(name, profile), names))
 
     def stop_server(self, name: str) -> None:
-        self.api("DELETE", f"/users/{name}/server")
+        self.api("DELETE", f"/users/{quote(name)}/server")
         wait_for(f"the server of {name} is gone", lambda: not self.model(name).get("servers"), seconds=60)
+
+    def ask_lab(self, name: str, what: str = "who") -> dict[str, Any]:
+        """What that person's lab answers through the proxy; empty when nothing does."""
+        try:
+            answer = httpx.get(f"{self.url}/user/{quote(name)}/{what}", timeout=10)
+            told: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+        except (httpx.HTTPError, ValueError):
+            return {}
+        return told
 
     def task(self, name: str) -> dict[str, Any]:
         """The newest task of that person's lab."""
@@ -228,14 +241,17 @@ class SwarmCampus:
 
 
 @contextmanager
-def swarm_campus(rig: Rig, data: Path, **desk: Any) -> Iterator[SwarmCampus]:
-    """A campus of the rig's; the labs' network and image are there already."""
-    lease_desk = LeaseDesk(rig.outside, secrets.token_hex(32), IMAGE, **desk)
+def swarm_campus(rig: Rig, data: Path, *, command: list[str] = TINY) -> Iterator[SwarmCampus]:
+    """A campus of the rig's; the labs' network and image are there already. Gone with everything it made."""
+    lease_desk = LeaseDesk(rig.outside, secrets.token_hex(32), IMAGE)
     lease_desk.start()
-    campus = SwarmCampus(rig, data, lease_desk)
+    campus = SwarmCampus(rig, data, lease_desk, command)
     try:
         campus.start()
         yield campus
     finally:
         campus.stop()
         lease_desk.stop()
+        for name in campus.services():
+            rig.manager.docker("service", "rm", name)
+        rig.manager.docker("rm", "--force", "hub")

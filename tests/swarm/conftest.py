@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from swarm_campus import IMAGE, NETWORK, SUBNET, SwarmCampus, bare_image, swarm_campus
@@ -33,4 +32,3 @@ def rig() -> Iterator[Rig]:
 def campus(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmCampus]:
     with swarm_campus(rig, tmp_path_factory.mktemp("campus")) as campus:
         yield campus
-        rig.manager.docker("rm", "--force", "hub")

@@ -34,3 +34,25 @@ def test_the_portal_is_told_what_the_swarm_has(campus: SwarmCampus) -> None:
     told = {server["username"]: server for server in campus.desk.engine["servers"]}
     lease = campus.desk.leases["student3"]
     assert told["student3"] == {"lease": lease, "username": "student3", **campus.desk.running[lease]}
+
+
+def test_the_seventh_student_is_told_where_to_wait_and_leaves_nothing_behind(campus: SwarmCampus) -> None:
+    answer = campus.ask_for_server("seventh", "gpu-slice")
+    assert answer.status_code == 409
+    assert "모두 사용 중입니다." in answer.json()["message"]
+    assert campus.service("seventh") not in campus.services()
+
+
+def test_a_slice_that_is_returned_is_the_next_one_s(campus: SwarmCampus) -> None:
+    lease = campus.desk.leases["student2"]
+    device = campus.desk.running[lease]["device"]
+    campus.stop_server("student2")
+    assert campus.desk.reasons(lease) == ["stopped"]
+    campus.start_server("seventh", "gpu-slice")
+    assert campus.desk.running[campus.desk.leases["seventh"]]["device"] == device
+
+
+def test_a_lab_without_a_lease_sees_no_card(campus: SwarmCampus) -> None:
+    campus.start_server("walkin", "cpu")
+    seen = campus.inside("walkin", "sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES,$DOCKER_RESOURCE_GPU").stdout.strip()
+    assert seen == "void,"
