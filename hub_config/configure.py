@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from traitlets.config import Config, PyFileConfigLoader
 
@@ -121,7 +122,12 @@ def configure_servers(c: Config, settings: HubSettings) -> None:
     c.Spawner.start_timeout = 180
     c.Spawner.http_timeout = 60
     c.Spawner.options_from_form = "simple"
+    c.Spawner.apply_user_options = keep_options
     c.Spawner.ip = "127.0.0.1"
+
+
+def keep_options(spawner: Any, options: dict[str, Any]) -> None:
+    """What a person chose stays where it is: spawners look into `user_options` for what they know."""
 
 
 def configure_spawner(c: Config, settings: HubSettings) -> None:

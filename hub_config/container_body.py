@@ -38,11 +38,14 @@ def build_body(
     mounts: Iterable[Mount],
     work_folder: str,
     network: str,
+    account: tuple[int, int] | None = None,
     dns: Iterable[str] = (),
     home_quota: int = 0,
     abilities: EngineAbilities | None = None,
 ) -> dict[str, Any]:
-    """The whole request. `device` is the leased device, or "" for none; limits of 0 are left to the engine."""
+    """The whole request. `account` is who the lab runs as where that isn't the image's: its home lies in memory.
+
+    `device` is the leased device, or "" for none; limits of 0 are left to the engine."""
     abilities = abilities or EngineAbilities()
     host: dict[str, Any] = {
         "NetworkMode": network,
@@ -63,7 +66,11 @@ def build_body(
         **_limits(hardware),
         **_disk(hardware, abilities),
     }
+    if account:
+        uid, gid = account
+        host["Tmpfs"] = host.get("Tmpfs", {}) | {str(HOME): f"rw,nosuid,nodev,mode=700,uid={uid},gid={gid}"}
     return {
+        **({"User": f"{account[0]}:{account[1]}"} if account else {}),
         "Image": hardware.image,
         "Hostname": name,
         "Env": [f"{key}={value}" for key, value in environment.items()],

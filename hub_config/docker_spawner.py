@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 
 import docker.errors
@@ -25,11 +23,12 @@ from traitlets import Instance, Int, Unicode, default
 
 from hub_config import engine_errors, words
 from hub_config.container_body import STOP_SECONDS, EngineAbilities, build_body
-from hub_config.containers import CAMPUS_LABEL, PORT, UID, labels_of, mounts_of, name_of, work_folder_of
+from hub_config.containers import CAMPUS_LABEL, PORT, labels_of, name_of, work_folder_of
 from hub_config.docker_engine import DockerEngine
 from hub_config.docker_network import NetworkError, ensure_network
 from hub_config.engine_errors import PullError, explain, text_of
 from hub_config.firewall_rules import labs_range
+from hub_config.lab_files import LabFiles
 from hub_config.lab_network import LabNetwork
 from hub_config.leased import LeasedSpawner
 from hub_config.leases import Grant
@@ -95,6 +94,10 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
         return cls._engine
 
     @property
+    def files(self) -> LabFiles:
+        return LabFiles(self.campus, self.homes, self.offerings, self.course_data)
+
+    @property
     def client(self) -> Any:
         return self.engine.client
 
@@ -123,6 +126,8 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
         except BaseException as error:
             await self._put_away("failed")
             if isinstance(error, TimeoutError):
+                if self.image in self.engine.pulls:
+                    raise self._refusal(words.STILL_PULLING, "pulling", 503, f"{self.image} is on its way") from error
                 raise self._refusal(words.SERVER_SLOW, "slow", 504, "it did not listen in time") from error
             if isinstance(error, ENGINE_ERRORS):
                 raise self._explained(error) from error
@@ -134,8 +139,8 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
     async def _start_lab(self, grant: Grant) -> tuple[str, int]:
         self.image = grant.hardware.image
         self.mem_limit, self.cpu_limit = grant.hardware.memory or None, grant.hardware.cpus or None
-        if self.homes != "volumes":
-            await asyncio.get_running_loop().run_in_executor(self.executor, self._make_home)
+        if any(mount.kind == "bind" for mount in self.files.mounts(self.user.name)):
+            await asyncio.get_running_loop().run_in_executor(self.executor, self._prepare_files)
         await self._ensure_network()
         self.object_id = await self._create(grant)
         self._told.tell(25, words.CONTAINER_MADE)
@@ -220,13 +225,8 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
             labels=labels_of(
                 campus=self.campus, username=username, lease=self.lease_id, request=self.request_id, device=device
             ),
-            mounts=mounts_of(
-                campus=self.campus,
-                username=username,
-                homes=self.homes,
-                offerings=self.offerings,
-                course_data=self.course_data,
-            ),
+            mounts=self.files.mounts(username),
+            account=self.files.account(username),
             work_folder=str(work_folder_of(username)),
             network=self.network.name,
             dns=self.network.dns,
@@ -249,16 +249,11 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
         )
         return {**ours, **super().get_env()}
 
-    def _make_home(self) -> None:
-        """A folder of one's own below the folder of homes, which has to be there."""
-        [home, *_] = mounts_of(campus=self.campus, username=self.user.name, homes=self.homes, offerings="")
+    def _prepare_files(self) -> None:
         try:
-            folder = Path(home.source)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            if os.geteuid() == 0:
-                os.chown(folder, UID, UID)
+            self.files.prepare(self.user.name)
         except OSError as error:
-            raise self._refusal(words.NO_HOME, "no-home", 503, f"{home.source}: {error}") from error
+            raise self._refusal(words.NO_HOME, "no-home", 503, str(error)) from error
 
     def _address_in(self, state: dict[str, Any]) -> str:
         """The lab's address. One outside the labs' range would count as the campus's own at the firewall."""

@@ -58,11 +58,11 @@ class PullError(Exception):
 def explain(error: BaseException) -> Problem:
     """What `error` means to the person who waits."""
     text = text_of(error).lower()
-    if isinstance(error, PullError):
-        return IMAGE_AWAY if any(sign in text for sign in _REGISTRY_AWAY) else IMAGE_MISSING
     for sign, problem in _TABLE:
         if sign in text:
             return problem
+    if isinstance(error, PullError):
+        return IMAGE_AWAY if any(sign in text for sign in _REGISTRY_AWAY) else IMAGE_MISSING
     if isinstance(error, docker.errors.APIError):
         missing = error.status_code == 404 and "network" in text
         return NO_NETWORK if missing else REFUSED

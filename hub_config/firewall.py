@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub_config.environment import Environment, SettingsError
-from hub_config.firewall_rules import Fence, Rule, forward_rules, input_rules, restore_text
+from hub_config.firewall_rules import Fence, Rule, chains_of, restore_text
 from hub_config.lab_network import read_lab_network
 from hub_config.lab_settings import read_campus
 
@@ -86,11 +86,11 @@ def apply(tables: Iptables, fence: Fence) -> None:
     """Put the rules in: the chains in one step, then the jumps to them, first in line."""
     _switch_the_bridge_on()
     tables.do("--wait", "--noflush", text=restore_text(fence), suffix="-restore")
-    for chain, jump in _jumps(fence).items():
-        if (tables.chain(chain) or [""])[0] != " ".join(jump):
-            while tables.run("--wait", "-D", chain, *jump).returncode == 0:
-                pass
-            tables.do("--wait", "-I", chain, "1", *jump)
+    for chain, jumps in _jumps(fence).items():
+        if not _begins_with(tables, chain, jumps):
+            for jump in reversed(jumps):
+                _delete(tables, chain, jump)
+                tables.do("--wait", "-I", chain, "1", *jump)
     for six in _six(tables):
         for chain in ("INPUT", "FORWARD"):
             if six.run("--wait", "-C", chain, *_six_rule(fence)).returncode:
@@ -105,13 +105,13 @@ def check(tables: Iptables, fence: Fence) -> list[str]:
         for path in BRIDGE_SWITCHES
         if not path.exists() or path.read_text().strip() != "1"
     ]
-    for chain, rules in ((fence.forward_chain, forward_rules(fence)), (fence.input_chain, input_rules(fence))):
+    for chain, rules in chains_of(fence).items():
         found = tables.chain(chain)
         if found is None or [_words(line) for line in found] != [_words(" ".join(rule)) for rule in rules]:
             missing.append(f"The chain {chain} is not as the settings say.")
-    for chain, jump in _jumps(fence).items():
-        if (tables.chain(chain) or [""])[0] != " ".join(jump):
-            missing.append(f"{chain} does not begin with the jump to {jump[-1]}.")
+    for chain, jumps in _jumps(fence).items():
+        if not _begins_with(tables, chain, jumps):
+            missing.append(f"{chain} does not begin with the jump to {jumps[0][-1]}.")
     for six in _six(tables):
         for chain in ("INPUT", "FORWARD"):
             if six.run("--wait", "-C", chain, *_six_rule(fence)).returncode:
@@ -121,23 +121,34 @@ def check(tables: Iptables, fence: Fence) -> list[str]:
 
 def remove(tables: Iptables, fence: Fence) -> None:
     """Take everything out again; what isn't there is no fault."""
-    for chain, jump in _jumps(fence).items():
-        while tables.run("--wait", "-D", chain, *jump).returncode == 0:
-            pass
-    for chain in (fence.forward_chain, fence.input_chain):
+    for chain, jumps in _jumps(fence).items():
+        for jump in jumps:
+            _delete(tables, chain, jump)
+    for chain in chains_of(fence):
         tables.run("--wait", "-F", chain)
         tables.run("--wait", "-X", chain)
     for six in _six(tables):
         for chain in ("INPUT", "FORWARD"):
-            while six.run("--wait", "-D", chain, *_six_rule(fence)).returncode == 0:
-                pass
+            _delete(six, chain, _six_rule(fence))
 
 
-def _jumps(fence: Fence) -> dict[str, Rule]:
+def _jumps(fence: Fence) -> dict[str, list[Rule]]:
     return {
-        DOCKER_CHAIN: ("-i", fence.bridge, "-j", fence.forward_chain),
-        "INPUT": ("-i", fence.bridge, "-j", fence.input_chain),
+        DOCKER_CHAIN: [
+            ("-i", fence.bridge, "-j", fence.forward_chain),
+            ("-o", fence.bridge, "-j", fence.into_chain),
+        ],
+        "INPUT": [("-i", fence.bridge, "-j", fence.input_chain)],
     }
+
+
+def _begins_with(tables: Iptables, chain: str, rules: list[Rule]) -> bool:
+    return (tables.chain(chain) or [])[: len(rules)] == [" ".join(rule) for rule in rules]
+
+
+def _delete(tables: Iptables, chain: str, rule: Rule) -> None:
+    while tables.run("--wait", "-D", chain, *rule).returncode == 0:
+        pass
 
 
 def _six(tables: Iptables) -> list[Iptables]:

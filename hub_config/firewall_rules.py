@@ -63,6 +63,11 @@ class Fence:
         return f"BGL-FORWARD-{self.bridge}"
 
     @property
+    def into_chain(self) -> str:
+        """The chain for what goes to the bridge, from wherever."""
+        return f"BGL-INTO-{self.bridge}"
+
+    @property
     def input_chain(self) -> str:
         """The chain for what comes from labs and is for this machine."""
         return f"BGL-INPUT-{self.bridge}"
@@ -126,9 +131,31 @@ def input_rules(fence: Fence) -> list[Rule]:
     return [ANSWERS, *_to_the_campus(fence), *here, REJECT]
 
 
+def into_rules(fence: Fence) -> list[Rule]:
+    """What becomes of a packet that goes to the bridge: from outside, nobody calls a lab.
+
+    The machine itself doesn't pass here. What comes from the same bridge was judged before.
+    """
+    return [
+        ANSWERS,
+        ("-i", fence.bridge, "-j", "RETURN"),
+        ("-d", str(campus_addresses(fence.subnet)), "-j", "RETURN"),
+        REJECT,
+    ]
+
+
+def chains_of(fence: Fence) -> dict[str, list[Rule]]:
+    """Our chains and what is in them."""
+    return {
+        fence.forward_chain: forward_rules(fence),
+        fence.into_chain: into_rules(fence),
+        fence.input_chain: input_rules(fence),
+    }
+
+
 def restore_text(fence: Fence) -> str:
-    """Both chains for iptables-restore, which replaces them in one step."""
-    chains = {fence.forward_chain: forward_rules(fence), fence.input_chain: input_rules(fence)}
+    """All chains for iptables-restore, which replaces them in one step."""
+    chains = chains_of(fence)
     lines = ["*filter", *(f":{chain} - [0:0]" for chain in chains)]
     lines += [" ".join(("-A", chain, *rule)) for chain, rules in chains.items() for rule in rules]
     return "\n".join([*lines, "COMMIT", ""])

@@ -59,6 +59,11 @@ class ImagePulls:
         if pull.error:
             raise pull.error
 
+    def __contains__(self, image: str) -> bool:
+        """Whether `image` is on its way."""
+        with self._lock:
+            return image in self._pulls
+
     def _join(self, image: str) -> Pull:
         with self._lock:
             if image not in self._pulls:

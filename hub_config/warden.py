@@ -32,6 +32,8 @@ from hub_config.engine_view import Engine, Found, OneEngine, View
 from hub_config.environment import Environment
 
 LOOK_EVERY = 5.0
+#: the hub is asked less often than the engine: it can't have lost a lab by itself
+ASK_HUB_EVERY = 15.0
 #: longer than the hub takes between two steps of a start, and than a portal takes to write a lease down
 ORPHAN_SECONDS = 60.0
 CALL_SECONDS = 30.0
@@ -97,6 +99,7 @@ class Warden:
     hub: HubView
     portal: httpx.Client
     orphans: Orphans = field(default_factory=Orphans)
+    asked_hub: float = -ASK_HUB_EVERY
 
     def look(self, now: float) -> None:
         """One round. What fails is said and tried again next time; what can't be known removes nothing."""
@@ -107,7 +110,9 @@ class Warden:
             log.warning("The engine can't be looked at: %s", error)
             return
         self._tell(view, began)
-        self._remove_orphans(view.labs, now)
+        if now - self.asked_hub >= ASK_HUB_EVERY:
+            self.asked_hub = now
+            self._remove_orphans(view.labs, now)
 
     def _tell(self, view: View, began: float) -> None:
         report = {
@@ -151,12 +156,21 @@ def client(url: str, token: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers=headers, timeout=CALL_SECONDS, trust_env=False)
 
 
+<<<<<<< HEAD
 def one_engine(docker_client: docker.APIClient) -> Engine:
     return OneEngine(docker_client, stop_seconds=STOP_SECONDS)
 
 
 def main(engine_of: Callable[[docker.APIClient], Engine] = one_engine) -> int:
     """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it."""
+=======
+def main() -> int:
+    """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it, or ends.
+
+    A hub that was killed can't end its warden, and the next one starts another.
+    """
+    hub_process = os.getppid()
+>>>>>>> wt-engine
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s warden] %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = Environment(os.environ)
@@ -174,7 +188,7 @@ def main(engine_of: Callable[[docker.APIClient], Engine] = one_engine) -> int:
             warden.look(time.monotonic())
         except ENGINE_ERRORS as error:
             log.warning("The engine does not answer: %s", error)
-        if ended.wait(LOOK_EVERY):
+        if ended.wait(LOOK_EVERY) or os.getppid() != hub_process:
             return 0
 
 

@@ -85,6 +85,10 @@ PORTAL_AWAY = Sentence(
 WAITING_ROOM = Sentence("대기실로 가기", "Go to the waiting room")
 
 PULLING = Sentence("서버 이미지를 받고 있습니다({share}%).", "Fetching the server's image ({share} %).")
+STILL_PULLING = Sentence(
+    "서버 이미지를 아직 받고 있습니다. 몇 분 뒤에 다시 시작해 주세요.",
+    "The server's image is still being fetched. Start again in a few minutes.",
+)
 HARDWARE_GRANTED = Sentence("사용할 장비를 정했습니다: {hardware}", "Your hardware is settled: {hardware}")
 CONTAINER_MADE = Sentence("서버 컨테이너를 만들었습니다.", "Your server's container is made.")
 CONTAINER_STARTED = Sentence("서버 컨테이너를 시작했습니다.", "Your server's container has started.")

@@ -11,12 +11,17 @@ IMAGE = "bitgoeul-grader"
 
 def engine_answers() -> bool:
     """Whether the engine that the environment names answers and has the marking image."""
+    return engine_has(IMAGE)
+
+
+def engine_has(image: str) -> bool:
+    """Whether the engine that the environment names answers and has that image."""
     try:
         engine = Engine.from_environment()
     except SandboxUnavailable:
         return False
     try:
-        return engine.has_image(IMAGE)
+        return engine.has_image(image)
     finally:
         engine.close()
 

@@ -1,105 +1,120 @@
-"""A stand-in for the portal's /api/gpus, as far as a hub and its warden speak to it; keeps what it was told."""
+"""Stands where the portal's /api/gpus listens, with the contract's answers; everything else goes on to the real portal.
+
+    python lease_desk.py HOST PORT FOLDER PORTAL TOKEN
+
+FOLDER/hardware.json says what there is: profiles by name, with devices where they are leased. FOLDER/calls.jsonl gets
+every call; FOLDER/remove.json, where it is, names the leases that /engine answers with.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
-import threading
-from dataclasses import dataclass, field
+import sys
+import urllib.error
+import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
-MIB = 2**20
+LEASES = itertools.count(1)
+HELD: dict[str, dict[str, Any]] = {}
+LOCK = Lock()
 
 
-@dataclass
-class LeaseDesk:
-    """Grants "cpu" to everybody and `slices` leases of kind `kind` to whoever asks for "gpu-slice"."""
-
-    address: str
+class Desk(BaseHTTPRequestHandler):
+    folder: Path
+    portal: str
     token: str
-    image: str
-    slices: int = 6
-    kind: str = "GPU"
-    #: what a profile gets besides the usual
-    special: dict[str, dict[str, Any]] = field(default_factory=dict)
-    leases: dict[str, int] = field(default_factory=dict)
-    running: dict[int, dict[str, str]] = field(default_factory=dict)
-    ended: list[tuple[int, str]] = field(default_factory=list)
-    #: what the warden said last
-    engine: dict[str, Any] = field(default_factory=dict)
-    remove: list[int] = field(default_factory=list)
-    _made: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _server: ThreadingHTTPServer | None = None
+    protocol_version = "HTTP/1.1"
 
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"http://{self.address}:{self._server.server_port}/services/portal"
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if "/api/gpus/" not in self.path:
+            return self._pass_on(body)
+        if self.headers["Authorization"] != f"token {self.token}":
+            return self._answer(401, {"error": "wrong token", "error_ko": "토큰이 다릅니다"})
+        path, told = self.path.split("/api/gpus", 1)[1], json.loads(body)
+        with LOCK:
+            with (self.folder / "calls.jsonl").open("a") as calls:
+                calls.write(json.dumps({"path": path, "body": told}) + "\n")
+            status, answer = self._decide(path, told)
+        self._answer(status, answer)
 
-    def reasons(self, lease: int) -> list[str]:
-        return [reason for ended, reason in self.ended if ended == lease]
+    def do_GET(self) -> None:
+        self._pass_on(None)
 
-    def start(self) -> None:
-        desk = self
+    do_PUT = do_DELETE = do_PATCH = do_POST
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.answer(200, {"courses": [], "assignments": [], "attempts": [], "feedback": []})
+    def _decide(self, path: str, told: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        if path == "/engine":
+            remove = self.folder / "remove.json"
+            return 200, {"remove": json.loads(remove.read_text()) if remove.exists() else []}
+        if path != "/grants":
+            lease, what = path.split("/")[2:4]
+            if what == "ended":
+                HELD.update({user: {} for user, held in HELD.items() if held.get("id") == int(lease)})
+            return 200, {}
+        there = json.loads((self.folder / "hardware.json").read_text())
+        name = told["profile"] or "cpu"
+        if name not in there:
+            return 403, {"error": f"There is no hardware {name}.", "error_ko": f"{name} 장비가 없습니다."}
+        hardware = dict(there[name])
+        devices = hardware.pop("devices", None)
+        if devices is None:
+            return 200, {"hardware": {"name": name, **hardware}, "lease": None}
+        lease = HELD.get(told["username"]) or {}
+        taken = [held["device"] for held in HELD.values() if held]
+        free = [device for device in devices if device not in taken]
+        if not lease and not free:
+            waiting = {"url": "/services/portal/waiting", "position": 1, "estimate": 720}
+            return 409, {"error": "No GPU slice is free.", "error_ko": "빈 GPU가 없습니다.", "waiting": waiting}
+        lease = lease or {"id": next(LEASES), "kind": "GPU", "device": free[0], "node": "node1"}
+        HELD[told["username"]] = lease
+        return 200, {"hardware": {"name": name, **hardware}, "lease": lease}
 
-            def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-                if self.headers.get("Authorization") != f"token {desk.token}":
-                    return self.answer(401, {})
-                with desk._lock:
-                    self.answer(*desk.decide(self.path.partition("/api/gpus/")[2].split("/"), asked))
+    def _pass_on(self, body: bytes | None) -> None:
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+        request = urllib.request.Request(self.portal + self.path, body, headers, method=self.command)
+        try:
+            with urllib.request.build_opener(_Still()).open(request, timeout=120) as answer:
+                self._copy(answer)
+        except urllib.error.HTTPError as error:
+            self._copy(error)
+        except OSError:
+            self._answer(502, {"error": "no portal runs"})
 
-            def answer(self, status: int, told: dict[str, Any]) -> None:
-                body = json.dumps(told).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def _copy(self, answer: Any) -> None:
+        content = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                return
+    def _answer(self, status: int, answer: dict[str, Any]) -> None:
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
-        self._server = ThreadingHTTPServer((self.address, 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def log_message(self, format: str, *args: Any) -> None:
+        return
 
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
 
-    def decide(self, path: list[str], asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        match path:
-            case ["grants"]:
-                return self._grant(asked["username"], asked["profile"] or "cpu")
-            case ["leases", lease, "running"]:
-                self.running[int(lease)] = asked
-            case ["leases", lease, "ended"]:
-                self.ended.append((int(lease), asked["reason"]))
-                self.leases = {name: held for name, held in self.leases.items() if held != int(lease)}
-            case ["engine"]:
-                self.engine = asked
-                return 200, {"remove": self.remove}
-        return 200, {}
+class _Still(urllib.request.HTTPRedirectHandler):
+    """Redirects are the caller's business."""
 
-    def _grant(self, username: str, profile: str) -> tuple[int, dict[str, Any]]:
-        hardware = {
-            **{"name": profile, "image": self.image, "memory": 1024 * MIB, "cpus": 1.0, "shm": 64 * MIB},
-            **{"pids": 128, "disk": 0},
-            **self.special.get(profile, {}),
-        }
-        if not profile.startswith("gpu"):
-            return 200, {"hardware": hardware, "lease": None}
-        if username not in self.leases:
-            if len(self.leases) >= self.slices:
-                waiting = {"url": "/services/portal/waiting", "position": 1, "estimate": 60}
-                return 409, {"error": "All slices are in use.", "error_ko": "모두 사용 중입니다.", "waiting": waiting}
-            self._made += 1
-            self.leases[username] = self._made
-        lease = {"id": self.leases[username], "kind": self.kind, "device": "", "node": ""}
-        return 200, {"hardware": hardware, "lease": lease}
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+if __name__ == "__main__":
+    host, port, folder, portal, token = sys.argv[1:]
+    Desk.folder, Desk.portal, Desk.token = Path(folder), portal, token
+    ThreadingHTTPServer((host, int(port)), Desk).serve_forever()

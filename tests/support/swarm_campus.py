@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from lease_desk import LeaseDesk
+from swarm_desk import LeaseDesk
 from swarm_rig import Rig
 from waiting import wait_for
 
