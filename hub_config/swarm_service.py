@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from hub_config.containers import UID, Mount
+from hub_config.containers import HOME, UID, Mount
 from hub_config.leases import Hardware, Lease
 
 #: seconds from SIGTERM to SIGKILL
@@ -29,6 +29,7 @@ def build_service(
     labels: Mapping[str, str],
     mounts: Iterable[Mount],
     work_folder: str,
+    account: tuple[int, int] | None = None,
     network: str,
     constraints: Iterable[str] = (),
     endpoint_mode: str = "dnsrr",
@@ -47,8 +48,9 @@ def build_service(
         "Env": [f"{key}={value}" for key, value in environment.items()],
         "Labels": dict(labels),
         "Dir": work_folder,
-        "User": f"{UID}:{UID}",
-        "Mounts": [_mount(mount, labels, volume_driver, volume_options or {}) for mount in mounts] + _tmpfs(hardware),
+        "User": "{}:{}".format(*(account or (UID, UID))),
+        "Mounts": [_mount(mount, labels, volume_driver, volume_options or {}) for mount in mounts]
+        + _tmpfs(hardware, account),
         "CapabilityDrop": ["ALL"],
         "ReadOnly": True,
         "Init": True,
@@ -97,10 +99,12 @@ def _resources(hardware: Hardware, lease: Lease | None, memory: int, cpus: float
     return {"Limits": limits, "Reservations": reservations}
 
 
-def _tmpfs(hardware: Hardware) -> list[dict[str, Any]]:
-    """/tmp, in the lab's own memory since the image is read-only, and shared memory of the size that is due."""
-    scratch = _in_memory("/tmp", hardware.memory // TMP_SHARE)
-    return [scratch, _in_memory("/dev/shm", hardware.shm)] if hardware.shm else [scratch]
+def _tmpfs(hardware: Hardware, account: tuple[int, int] | None) -> list[dict[str, Any]]:
+    """/tmp in the lab's own memory, since the image is read-only; shared memory; the home of another `account`."""
+    mounts = [_in_memory("/tmp", hardware.memory // TMP_SHARE)]
+    if hardware.shm:
+        mounts.append(_in_memory("/dev/shm", hardware.shm))
+    return [*mounts, _in_memory(str(HOME), hardware.memory // TMP_SHARE)] if account else mounts
 
 
 def _in_memory(target: str, size: int) -> dict[str, Any]:

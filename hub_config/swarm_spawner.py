@@ -21,7 +21,7 @@ from jupyterhub.spawner import SpawnException
 from traitlets import Enum, Float, List, Unicode
 
 from hub_config import words
-from hub_config.containers import CAMPUS_LABEL, Mount, labels_of, lease_in, mounts_of, work_folder_of
+from hub_config.containers import CAMPUS_LABEL, Mount, labels_of, lease_in, work_folder_of
 from hub_config.docker_spawner import ENGINE_ERRORS, READ_EVERY, TRY_EVERY, CampusDockerSpawner
 from hub_config.engine_errors import text_of
 from hub_config.leases import Grant
@@ -61,21 +61,14 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
     @property
     def lab_mounts(self) -> list[Mount]:
         """What the lab sees: the campus's folders, then the site's `volumes`, of which one with a slash is a folder."""
-        ours = mounts_of(
-            campus=self.campus,
-            username=self.user.name,
-            homes=self.homes,
-            offerings=self.offerings,
-            course_data=self.course_data,
-        )
         more = [Mount(source, at["bind"], at["mode"] == "ro") for source, at in self.volume_binds.items()]
-        return ours + more
+        return [*self.files.mounts(self.user.name), *more]
 
     async def _start_lab(self, grant: Grant) -> tuple[str, int]:
         self.image = grant.hardware.image
         self.mem_limit, self.cpu_limit = grant.hardware.memory or None, grant.hardware.cpus or None
-        if self.homes != "volumes":
-            await asyncio.get_running_loop().run_in_executor(self.executor, self._make_home)
+        if any(mount.kind == "bind" for mount in self.files.mounts(self.user.name)):
+            await asyncio.get_running_loop().run_in_executor(self.executor, self._prepare_files)
         async with self.places:
             self.object_id = await self._create_service(grant)
         task = await self._wait_until_it_runs()
@@ -110,6 +103,7 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
             environment=self.get_env(),
             labels=labels_of(campus=self.campus, username=self.user.name, lease=self.lease_id, request=self.request_id),
             mounts=self.lab_mounts,
+            account=self.files.account(self.user.name),
             work_folder=str(work_folder_of(self.user.name)),
             network=self.network.name,
             dns=self.network.dns,

@@ -156,21 +156,16 @@ def client(url: str, token: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers=headers, timeout=CALL_SECONDS, trust_env=False)
 
 
-<<<<<<< HEAD
 def one_engine(docker_client: docker.APIClient) -> Engine:
     return OneEngine(docker_client, stop_seconds=STOP_SECONDS)
 
 
 def main(engine_of: Callable[[docker.APIClient], Engine] = one_engine) -> int:
-    """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it."""
-=======
-def main() -> int:
     """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it, or ends.
 
     A hub that was killed can't end its warden, and the next one starts another.
     """
     hub_process = os.getppid()
->>>>>>> wt-engine
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s warden] %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = Environment(os.environ)
