@@ -100,9 +100,10 @@ class SwarmCampus:
     def start(self) -> None:
         manager = self.rig.manager
         manager.docker(
-            *("run", "--detach", "--name", "hub", "--network", NETWORK, "--ip", HUB, "--publish", "8000:8000"),
+            *("run", "--detach", "--name", "hub", "--publish", "8000:8000"),
             *("--volume", "/usr:/usr:ro", IMAGE, "sleep", "infinity"),
         )
+        manager.docker("network", "connect", "--ip", HUB, NETWORK, "hub")
         self._namespace = manager.namespace_of("hub")
         (self.data / "hub").mkdir(parents=True)
         (self.data / "homes").mkdir()

@@ -153,6 +153,11 @@ class Node:
         assert self._process is not None
         return _run("nsenter", "--net", "--target", str(self._process.pid), *command)
 
+    def at_home(self, *command: str) -> str:
+        """Run a command as if on this node: with its network and its mounts."""
+        assert self._process is not None
+        return _run("nsenter", "--net", "--mount", "--target", str(self._process.pid), *command)
+
     def namespace_of(self, container: str) -> str:
         """Where the network of a container of this node is to be entered from this machine."""
         assert self._process is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from swarm_campus import IMAGE, NETWORK, SUBNET, SwarmCampus, bare_image, swarm_campus
+from swarm_campus import HUB, IMAGE, NETWORK, ROOT, SEEN, SUBNET, VENV, SwarmCampus, bare_image, swarm_campus
 from swarm_rig import Rig, swarm_rig
 from waiting import wait_for
 
@@ -18,13 +18,32 @@ def rig() -> Iterator[Rig]:
         for node in rig.nodes:
             node.api.import_image_from_data(image, repository=IMAGE, tag="latest")
         manager = rig.manager
-        manager.docker("network", "create", "--driver", "overlay", "--attachable", "--subnet", SUBNET, NETWORK)
         manager.docker(
-            *("service", "create", "--detach", "--name", "keeper", "--mode", "global", "--network", NETWORK),
-            *("--no-resolve-image", "--endpoint-mode", "dnsrr", "--mount", "type=bind,src=/usr,dst=/usr,ro"),
-            *(f"{IMAGE}:latest", "sleep", "infinity"),
+            *("network", "create", "--driver", "overlay", "--attachable", "--internal", "--subnet", SUBNET, NETWORK)
         )
-        wait_for("every node is on the labs' network", lambda: "3/3" in manager.docker("service", "ls"))
+        # cap-add and bind propagation as deploy/stack.yml has them
+        seen = [
+            f"type=bind,src={folder},dst={at},readonly"
+            for folder, at in (SEEN | {"/etc/alternatives": "/etc/alternatives"}).items()
+        ]
+        seen.append("type=bind,src=/run/docker/netns,dst=/var/run/docker/netns,readonly,bind-propagation=rslave")
+        manager.docker(
+            *("service", "create", "--detach", "--name", "guard", "--mode", "global", "--network", NETWORK),
+            *("--no-resolve-image", "--endpoint-mode", "dnsrr", "--cap-drop", "ALL"),
+            *("--cap-add", "NET_ADMIN", "--cap-add", "SYS_ADMIN", "--cap-add", "DAC_OVERRIDE"),
+            *(word for mount in seen for word in ("--mount", mount)),
+            *(
+                "--env",
+                f"PYTHONPATH={ROOT}",
+                "--env",
+                "PATH=/usr/sbin:/usr/bin",
+                "--env",
+                f"BITGOEUL_LAB_SUBNET={SUBNET}",
+            ),
+            *("--env", f"BITGOEUL_LAB_HUB_URL=http://{HUB}:8081"),
+            *(f"{IMAGE}:latest", str(VENV / "bin" / "python"), "-m", "hub_config.swarm_guard"),
+        )
+        wait_for("every node is guarded", lambda: "3/3" in manager.docker("service", "ls"))
         yield rig
 
 
