@@ -125,10 +125,12 @@ def forward_rules(fence: Fence) -> list[Rule]:
 def input_rules(fence: Fence) -> list[Rule]:
     """What becomes of a packet that comes from the bridge and is for this machine, under whichever of its addresses.
 
-    A destination without a port opens a network to labs, and not this machine where it lies in it.
+    The campus's own containers are left to the machine's own rules. A destination without a port opens a network to
+    labs, and not this machine where it lies in it.
     """
     here = [destination.rule for destination in fence.allowed if destination.port]
-    return [ANSWERS, *_to_the_campus(fence), *here, REJECT]
+    trusted: Rule = ("-s", str(campus_addresses(fence.subnet)), "-j", "RETURN")
+    return [ANSWERS, trusted, *_to_the_campus(fence), *here, REJECT]
 
 
 def into_rules(fence: Fence) -> list[Rule]:

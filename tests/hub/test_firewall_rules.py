@@ -122,3 +122,8 @@ def test_a_wrong_setting_of_the_network_is_named(settings: dict[str, str], words
         network(**settings)
     for word in words:
         assert word in str(refusal.value)
+
+
+def test_the_campus_s_own_containers_are_not_fenced_in() -> None:
+    assert decided(forward_rules(FENCE), "1.1.1.1", 443, source="10.213.0.9") in ("RETURN", "ACCEPT")
+    assert decided(input_rules(FENCE), "192.168.1.1", 5432, source="10.213.0.9") == "RETURN"
