@@ -212,6 +212,12 @@ class SwarmCampus:
         self.api("DELETE", f"/users/{quote(name)}/server")
         wait_for(f"the server of {name} is gone", lambda: not self.model(name).get("servers"), seconds=60)
 
+    def stop_servers(self) -> None:
+        """Stop whatever runs."""
+        names = [user["name"] for user in self.api("GET", "/users").json() if user.get("servers")]
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(self.stop_server, names))
+
     def ask_lab(self, name: str, what: str = "who") -> dict[str, Any]:
         """What that person's lab answers through the proxy; empty when nothing does."""
         try:

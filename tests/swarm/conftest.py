@@ -47,7 +47,14 @@ def rig() -> Iterator[Rig]:
         yield rig
 
 
-@pytest.fixture(scope="module")
-def campus(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmCampus]:
+@pytest.fixture(scope="session")
+def hub(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwarmCampus]:
     with swarm_campus(rig, tmp_path_factory.mktemp("campus")) as campus:
         yield campus
+
+
+@pytest.fixture(scope="module")
+def campus(hub: SwarmCampus) -> Iterator[SwarmCampus]:
+    """The hub, with no lab of an earlier module's."""
+    yield hub
+    hub.stop_servers()

@@ -108,6 +108,9 @@ def test_the_spawn_page_tells_in_both_languages_what_swarm_does(campus: SwarmCam
         lines = list(page.iter_lines())
     events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     assert events[-1]["ready"]
+    told = " ".join(event["message"] for event in events)
+    assert re.search("node[123] 노드에서 .* 있습니다", told)
+    assert re.search("(on|to) node[123]", told)
     campus.stop_server("onlooker")
 
 
