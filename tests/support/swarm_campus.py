@@ -2,6 +2,7 @@
 
 They are processes of this machine in the network of a container of the first node, so that they are at an address that
 labs reach, and reach labs. Labs run from an image that holds nothing: their programs are this machine's, read-only.
+Who is called `real…` gets Jupyter, everybody else a program that stands in its place and starts at once.
 """
 
 from __future__ import annotations
@@ -47,7 +48,13 @@ SEEN = {
 TINY = ["/usr/bin/env", str(VENV / "bin" / "python"), str(ROOT / "tests" / "support" / "tiny_lab.py")]
 JUPYTER = [str(VENV / "bin" / "jupyterhub-singleuser")]
 ADDITIONS = f"""
-c.CampusSwarmSpawner.cmd = %r
+c.CampusSwarmSpawner.cmd = {TINY!r}
+
+def choose(spawner):
+    if spawner.user.name.startswith("real"):
+        spawner.cmd = {JUPYTER!r}
+
+c.CampusSwarmSpawner.pre_spawn_hook = choose
 c.CampusSwarmSpawner.read_only_volumes = {SEEN!r}
 c.CampusSwarmSpawner.environment = {{"PYTHONPATH": {str(ROOT)!r}}}
 c.CampusSwarmSpawner.patience = 5
@@ -83,7 +90,6 @@ class SwarmCampus:
     rig: Rig
     data: Path
     desk: LeaseDesk
-    command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     _namespace: str = ""
@@ -108,7 +114,7 @@ class SwarmCampus:
         (self.data / "hub").mkdir(parents=True)
         (self.data / "homes").mkdir()
         (self.data / "jupyterhub_config.d").mkdir()
-        (self.data / "jupyterhub_config.d" / "rig.py").write_text(ADDITIONS % (self.command, self.token))
+        (self.data / "jupyterhub_config.d" / "rig.py").write_text(ADDITIONS % self.token)
         self.environment = {
             "BITGOEUL_DATA": str(self.data),
             "BITGOEUL_PUBLIC_URL": self.url,
@@ -248,11 +254,11 @@ class SwarmCampus:
 
 
 @contextmanager
-def swarm_campus(rig: Rig, data: Path, *, command: list[str] = TINY) -> Iterator[SwarmCampus]:
+def swarm_campus(rig: Rig, data: Path) -> Iterator[SwarmCampus]:
     """A campus of the rig's; the labs' network and image are there already. Gone with everything it made."""
     lease_desk = LeaseDesk(rig.outside, secrets.token_hex(32), IMAGE)
     lease_desk.start()
-    campus = SwarmCampus(rig, data, lease_desk, command)
+    campus = SwarmCampus(rig, data, lease_desk)
     try:
         campus.start()
         yield campus

@@ -114,6 +114,12 @@ def test_the_spawn_page_tells_in_both_languages_what_swarm_does(campus: SwarmCam
     campus.stop_server("onlooker")
 
 
+def test_jupyter_runs_in_a_lab(campus: SwarmCampus) -> None:
+    campus.start_server("real-minji")
+    assert "version" in campus.ask_lab("real-minji", "api")
+    campus.stop_server("real-minji")
+
+
 def test_labs_spread_over_nodes_and_keep_off_one_that_is_drained(campus: SwarmCampus) -> None:
     names = [f"cpu{number}" for number in range(6)]
     campus.rig.node("node2").available("drain")
