@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 from swarm_campus import IMAGE, SwarmCampus
+from waiting import wait_for
 
 pytestmark = pytest.mark.swarm
 
@@ -98,7 +99,9 @@ def test_a_lab_has_its_limits_its_home_and_a_named_volume_and_no_rights(campus: 
 
 
 def test_the_spawn_page_tells_in_both_languages_what_swarm_does(campus: SwarmCampus) -> None:
-    campus.ask_for_server("onlooker", "gpu-slice")
+    asking = threading.Thread(target=lambda: campus.ask_for_server("onlooker", "gpu-slice"))
+    asking.start()
+    wait_for("the start has begun", lambda: campus.model("onlooker").get("pending") == "spawn")
     with httpx.stream(
         "GET",
         f"{campus.url}/hub/api/users/onlooker/server/progress",
@@ -106,6 +109,7 @@ def test_the_spawn_page_tells_in_both_languages_what_swarm_does(campus: SwarmCam
         timeout=60,
     ) as page:
         lines = list(page.iter_lines())
+    asking.join()
     events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
     assert events[-1]["ready"]
     told = " ".join(event["message"] for event in events)
