@@ -17,7 +17,7 @@ from hub_config.names import folder_of, offering_of
 PORT = 8888
 #: where images of labs keep their programs and the servers' configuration, and the account that they run as
 LAB_BIN = "/opt/lab/bin"
-LAB_CONFIG = Path("/opt/bitgoeul/lab")
+LAB_CONFIG = Path("/opt/lab/config")
 HOME = PurePosixPath("/home/learner")
 UID = 1000
 #: where an offering's folder, and what courses share, are seen from within

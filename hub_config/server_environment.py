@@ -70,4 +70,6 @@ def build_container_environment(
         programs=LAB_BIN,
         inherited=limits if threads else {},
     )
+    # the engine's init is the first process; an image's own one is told that it is the second
+    env["TINI_SUBREAPER"] = "1"
     return env if gpu else env | {"NVIDIA_VISIBLE_DEVICES": NO_GPU}

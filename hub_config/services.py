@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ from hub_config.roles import PORTAL, WARDEN
 
 #: how the warden finds the engine: by the same variables as the hub
 ENGINE_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+#: by this variable the warden knows whose child it is
+HUB_PROCESS = "HUB_PROCESS"
 
 
 def build_services(*, portal_origin: str, portal_token: str) -> list[dict[str, Any]]:
@@ -38,6 +41,7 @@ def build_warden(
         "command": [sys.executable, "-m", module],
         "environment": {
             **engine,
+            HUB_PROCESS: str(os.getpid()),
             "BITGOEUL_CAMPUS": campus,
             "BITGOEUL_PORTAL_URL": portal_url,
             "BITGOEUL_LEASE_TOKEN": lease_token,

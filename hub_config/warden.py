@@ -30,6 +30,7 @@ from docker.utils import kwargs_from_env
 from hub_config.container_body import STOP_SECONDS
 from hub_config.engine_view import Engine, Found, OneEngine, View
 from hub_config.environment import Environment
+from hub_config.services import HUB_PROCESS
 
 LOOK_EVERY = 5.0
 #: the hub is asked less often than the engine: it can't have lost a lab by itself
@@ -165,7 +166,6 @@ def main(engine_of: Callable[[docker.APIClient], Engine] = one_engine) -> int:
 
     A hub that was killed can't end its warden, and the next one starts another.
     """
-    hub_process = os.getppid()
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s warden] %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     env = Environment(os.environ)
@@ -183,7 +183,7 @@ def main(engine_of: Callable[[docker.APIClient], Engine] = one_engine) -> int:
             warden.look(time.monotonic())
         except ENGINE_ERRORS as error:
             log.warning("The engine does not answer: %s", error)
-        if ended.wait(LOOK_EVERY) or os.getppid() != hub_process:
+        if ended.wait(LOOK_EVERY) or os.getppid() != int(env.raw(HUB_PROCESS)):
             return 0
 
 

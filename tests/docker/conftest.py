@@ -10,7 +10,7 @@ from container_campus import IMAGE as LAB
 from container_campus import ContainerCampus
 from engines import IMAGE
 from own_engine import OwnEngine, own_engine
-from world import World
+from world import SILENT, SITE, World
 
 from grader.sandbox.container import ContainerKind, ContainerSandbox
 
@@ -25,7 +25,8 @@ def container() -> Iterator[ContainerSandbox]:
 @pytest.fixture(scope="session")
 def lab_engine() -> Iterator[OwnEngine]:
     """An engine of its own that keeps containers while it restarts, and believes that it has a GPU runtime."""
-    with own_engine([LAB], gpus=True, settings={"live-restore": True}) as engine:
+    settings = {"live-restore": True, "insecure-registries": [f"{SITE}:{SILENT}"]}
+    with own_engine([LAB], gpus=True, settings=settings) as engine:
         yield engine
 
 

@@ -94,7 +94,7 @@ def test_a_lab_is_told_its_cores_its_language_and_that_it_has_no_gpu() -> None:
     assert env["OMP_NUM_THREADS"] == "2"
     assert env["NVIDIA_VISIBLE_DEVICES"] == "void"
     assert env["HOME"] == "/home/learner"
-    assert env["JUPYTER_CONFIG_PATH"].endswith("/lab/learner:/opt/bitgoeul/lab/common:/opt/bitgoeul/lab/korean")
+    assert env["JUPYTER_CONFIG_PATH"].endswith("/config/learner:/opt/lab/config/common:/opt/lab/config/korean")
     assert "BITGOEUL_OFFERING" not in env
     assert not [name for name in env if "TOKEN" in name or "SECRET" in name]
 
@@ -106,4 +106,4 @@ def test_a_lab_with_a_gpu_leaves_naming_it_to_the_engine() -> None:
     assert "NVIDIA_VISIBLE_DEVICES" not in env
     assert "OMP_NUM_THREADS" not in env
     assert env["BITGOEUL_OFFERING_FOLDER"] == "/srv/offerings/jc-1-py"
-    assert "/opt/bitgoeul/lab/grading:" in env["JUPYTER_CONFIG_PATH"]
+    assert "/opt/lab/config/grading:" in env["JUPYTER_CONFIG_PATH"]

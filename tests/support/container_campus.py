@@ -54,6 +54,7 @@ def hurry(connection, record):
     connection.execute("PRAGMA synchronous=OFF")
 
 c.Spawner.poll_interval = 5
+c.CampusDockerSpawner.start_timeout = 120
 """
 
 

@@ -178,10 +178,9 @@ class OwnEngine:
                 process.kill()
                 process.wait()
         for controller in _cgroups(self.cgroup):
-            for folder in sorted(controller.rglob("*"), key=lambda path: len(path.parts), reverse=True):
+            for folder in sorted([controller, *controller.rglob("*")], key=lambda path: len(path.parts), reverse=True):
                 if folder.is_dir():
-                    folder.rmdir()
-            controller.rmdir()
+                    _remove_cgroup(folder)
 
 
 @contextmanager
@@ -229,6 +228,19 @@ def _free_network() -> ipaddress.IPv4Network:
 def _cgroups(name: str) -> list[Path]:
     root = Path("/sys/fs/cgroup")
     return [path for path in (root / name[1:], *root.glob(f"*/{name[1:]}")) if path.is_dir()]
+
+
+def _remove_cgroup(folder: Path) -> None:
+    """The kernel takes a moment to let go of processes that were killed."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            folder.rmdir()
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _wait_for_namespace(pid: int) -> None:

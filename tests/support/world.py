@@ -19,7 +19,7 @@ INTERNET = "203.0.113.9"
 SITE = "10.99.7.9"
 OTHER_SITE = "192.168.77.5"
 HOSTS = (METADATA, INTERNET, SITE, OTHER_SITE)
-#: takes calls at SITE and says nothing: a registry that hangs
+#: a registry at SITE that is there and never gives what it is asked for
 SILENT = 5999
 
 
@@ -86,13 +86,23 @@ def _serve(listener: socket.socket) -> None:
     while True:
         caller, _ = listener.accept()
         if listener.getsockname()[1] == SILENT:
-            HELD.append(caller)
+            _hang(caller)
             continue
         with caller:
             try:
                 caller.sendall(b"OPEN")
             except OSError:
                 continue
+
+
+def _hang(caller: socket.socket) -> None:
+    asked = caller.recv(1024)
+    if asked.startswith((b"GET /v2/ ", b"HEAD /v2/ ")):
+        caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    elif asked.startswith((b"GET", b"HEAD")):
+        HELD.append(caller)
+        return
+    caller.close()
 
 
 if __name__ == "__main__":
