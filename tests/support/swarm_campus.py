@@ -28,7 +28,7 @@ from swarm_desk import LeaseDesk
 from swarm_rig import Rig
 from waiting import wait_for
 
-from hub_config.containers import name_of
+from hub_config.containers import LAB_CONFIG, name_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
@@ -43,7 +43,7 @@ SEEN = {
     sys.base_prefix: sys.base_prefix,
     str(VENV): str(VENV),
     str(ROOT): str(ROOT),
-    str(ROOT / "hub_config" / "lab"): "/opt/bitgoeul/lab",
+    str(ROOT / "hub_config" / "lab"): str(LAB_CONFIG),
 }
 TINY = ["/usr/bin/env", str(VENV / "bin" / "python"), str(ROOT / "tests" / "support" / "tiny_lab.py")]
 JUPYTER = [str(VENV / "bin" / "jupyterhub-singleuser")]
