@@ -18,6 +18,7 @@ from hub_config.roles import PORTAL, build_roles
 from hub_config.services import build_services, build_warden
 from hub_config.settings import HubSettings
 from hub_config.spawner import CampusLocalProcessSpawner
+from hub_config.swarm_spawner import CampusSwarmSpawner
 
 DAY = 24 * 3600
 log = logging.getLogger(__name__)
@@ -113,6 +114,7 @@ def configure_services(c: Config, settings: HubSettings) -> None:
             portal_url=settings.portal_url,
             lease_token=settings.labs.lease_token,
             environ=os.environ,
+            module="hub_config.swarm_nodes" if settings.spawner == "swarm" else "hub_config.warden",
         )
         c.JupyterHub.services = [*c.JupyterHub.services, warden]
     c.JupyterHub.default_url = f"/services/{PORTAL}/"
@@ -141,6 +143,8 @@ def configure_spawner(c: Config, settings: HubSettings) -> None:
         configure_local(c, settings)
     elif settings.spawner == "docker":
         configure_docker(c, settings)
+    elif settings.spawner == "swarm":
+        configure_swarm(c, settings)
     else:
         c.JupyterHub.spawner_class = settings.spawner
 
@@ -183,6 +187,15 @@ def configure_docker(c: Config, settings: HubSettings) -> None:
     c.CampusDockerSpawner.concurrent_starts = labs.concurrent_starts
     c.CampusDockerSpawner.locale = settings.locale
     c.CampusDockerSpawner.time_zone = settings.timezone
+
+
+def configure_swarm(c: Config, settings: HubSettings) -> None:
+    """Servers as services of a Swarm, which are looked at often: that costs the same for one and for a thousand."""
+    configure_docker(c, settings)
+    c.JupyterHub.spawner_class = CampusSwarmSpawner
+    c.CampusSwarmSpawner.constraints = list(settings.labs.constraints)
+    c.CampusSwarmSpawner.endpoint_mode = settings.labs.endpoint_mode
+    c.CampusSwarmSpawner.poll_interval = 5
 
 
 def configure_pages(c: Config) -> None:

@@ -9,7 +9,7 @@ from hub_config.environment import PREFIX, Environment, SettingsError
 from hub_config.lab_network import LabNetwork, read_lab_network
 
 #: spawners whose servers are labs in containers
-CONTAINER_SPAWNERS = ("docker",)
+CONTAINER_SPAWNERS = ("docker", "swarm")
 _CAMPUS = re.compile(r"[a-z][a-z0-9]{0,19}")
 _LEASE_TOKEN_LENGTH = 32
 
@@ -26,6 +26,8 @@ class LabSettings:
     offerings: str
     course_data: str
     concurrent_starts: int
+    constraints: tuple[str, ...]
+    endpoint_mode: str
 
 
 def read_campus(env: Environment) -> str:
@@ -48,11 +50,13 @@ def read_lab_settings(
         campus=campus,
         lease_token=_lease_token(env, spawner),
         network=read_lab_network(env, campus=campus, hub_api_url=hub_api_url, portal_url=portal_url),
-        homes=_homes(env),
+        homes=_homes(env, spawner),
         home_quota=env.size("LAB_HOME_QUOTA"),
         offerings=_folder(env, "LAB_OFFERINGS", offerings),
         course_data=env.text("LAB_COURSE_DATA"),
         concurrent_starts=env.number("LAB_STARTS", 8),
+        constraints=env.names("LAB_CONSTRAINTS"),
+        endpoint_mode=env.choice("LAB_ENDPOINT_MODE", ("dnsrr", "vip"), "dnsrr"),
     )
 
 
@@ -66,7 +70,12 @@ def _lease_token(env: Environment, spawner: str) -> str:
     return token
 
 
-def _homes(env: Environment) -> str:
+def _homes(env: Environment, spawner: str) -> str:
+    if spawner == "swarm" and not env.text("LAB_HOMES"):
+        raise SettingsError(
+            f"{PREFIX}LAB_HOMES is not set, and {PREFIX}SPAWNER is swarm; name the folder of homes, on a file system "
+            "that every node mounts there. A volume would stay on the node on which it was made."
+        )
     return "volumes" if env.text("LAB_HOMES", "volumes") == "volumes" else _folder(env, "LAB_HOMES", "")
 
 

@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import quote
@@ -157,7 +157,11 @@ def client(url: str, token: str) -> httpx.Client:
     return httpx.Client(base_url=url, headers=headers, timeout=CALL_SECONDS, trust_env=False)
 
 
-def main() -> int:
+def one_engine(docker_client: docker.APIClient) -> Engine:
+    return OneEngine(docker_client, stop_seconds=STOP_SECONDS)
+
+
+def main(engine_of: Callable[[docker.APIClient], Engine] = one_engine) -> int:
     """What `hub_config.services` set up: one round every LOOK_EVERY seconds until the hub ends it, or ends.
 
     A hub that was killed can't end its warden, and the next one starts another.
@@ -175,8 +179,7 @@ def main() -> int:
         try:
             if warden is None:
                 docker_client = docker.APIClient(version="auto", timeout=int(CALL_SECONDS), **kwargs_from_env())
-                engine = OneEngine(docker_client, stop_seconds=STOP_SECONDS)
-                warden = Warden(env.text("CAMPUS"), engine, HubView(hub), portal)
+                warden = Warden(env.text("CAMPUS"), engine_of(docker_client), HubView(hub), portal)
             warden.look(time.monotonic())
         except ENGINE_ERRORS as error:
             log.warning("The engine does not answer: %s", error)

@@ -135,3 +135,20 @@ NOT_FENCED = Sentence(
     "서버 네트워크 설정이 맞지 않아 서버를 시작하지 않았습니다. 운영 사무실에 알려 주세요.",
     "The servers' network isn't set up as it must be, so your server was not started. Tell the programme office.",
 )
+
+TASK_NEW = Sentence("자리가 있는 노드를 찾고 있습니다.", "Looking for a node with room.")
+TASK_WAITS = Sentence(
+    "자리가 있는 노드가 아직 없어 기다리고 있습니다: {reason}", "Waiting, since no node has room yet: {reason}"
+)
+TASK_ASSIGNED = Sentence("노드가 정해졌습니다: {node}", "Your server goes to {node}.")
+TASK_PREPARING = Sentence(
+    "{node} 노드에서 서버 이미지를 준비하고 있습니다.", "The server's image is being prepared on {node}."
+)
+TASK_STARTING = Sentence("{node} 노드에서 서버를 시작하고 있습니다.", "Your server is being started on {node}.")
+TASK_RUNNING = Sentence(
+    "{node} 노드에서 서버 프로그램을 불러오고 있습니다.", "The server program is loading on {node}."
+)
+NOT_PLACED = Sentence(
+    "Swarm이 서버를 시작하지 못했습니다: {told}. 다시 시도하고, 되풀이되면 운영 사무실에 알려 주세요.",
+    "Swarm could not start your server: {told}. Try again; if it happens again, tell the programme office.",
+)

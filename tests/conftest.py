@@ -15,6 +15,7 @@ from own_engine import can_run
 from ports import free_port
 from postgres_server import running_postgres
 from sqlalchemy import create_engine
+from swarm_rig import can_run as can_run_a_swarm
 
 CHROMIUM = "/usr/bin/chromium"
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -30,6 +31,11 @@ TIERS = {
         engine_answers,
         "needs a container engine: start Docker and run images/build marking, or, as root: apt-get install docker.io "
         "debootstrap && .ci/engine make test ARGS=tests/docker",
+    ),
+    "swarm": (
+        can_run_a_swarm,
+        "needs a machine that can run several container engines: as root, apt-get install docker.io iproute2 iptables "
+        "util-linux && make test ARGS=tests/swarm",
     ),
     "labs": (
         lambda: can_run() and engine_has("bitgoeul-lab-cpu"),

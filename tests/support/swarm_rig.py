@@ -1,0 +1,361 @@
+"""A Swarm on one machine: real engines in namespaces of their own, behind one switch, with GPU slots by name.
+
+The scheduler, the overlay network and the loss of a node are real; no card stands behind a GPU's name. Everything
+hangs on processes that end with the one that made the rig, however it ends: engines and their containers live in
+process namespaces, switch, cables and addresses in network namespaces, and none has a name that could be left behind.
+
+Needs root, and from Debian: docker.io iproute2 iptables util-linux. To play with one:
+
+    python tests/support/swarm_rig.py [NODES]
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker
+
+NEEDED = ("dockerd", "docker", "ip", "iptables", "nsenter", "unshare", "setpriv")
+#: what a node does before its engine starts: its own /run and /sys, and an address that it was given from outside
+BOOT = """
+set -e
+hostname "$1"
+mount -t tmpfs tmpfs /run
+mount --rbind /sys/fs/cgroup cgroup
+mount -t sysfs sysfs /sys
+mount --rbind cgroup /sys/fs/cgroup
+mount --make-rshared /
+until ip -4 addr show dev eth0 2>/dev/null | grep -q inet; do sleep 0.02; done
+exec dockerd --config-file "$PWD/daemon.json" --data-root "$PWD/data" --host "unix://$PWD/docker.sock"
+"""
+
+
+def can_run() -> bool:
+    """Whether this machine can run a rig: root, the programs, and network namespaces."""
+    return (
+        os.geteuid() == 0
+        and all(shutil.which(program) for program in NEEDED)
+        and subprocess.run(["unshare", "--net", "--pid", "--fork", "true"], capture_output=True).returncode == 0
+    )
+
+
+class Node:
+    """One machine of the rig: its engine, and the cable between it and the switch."""
+
+    def __init__(self, rig: Rig, number: int) -> None:
+        self.rig = rig
+        self.name = f"node{number}"
+        self.address = str(rig.network[number])
+        self.folder = rig.folder / self.name
+        self.slots = [f"GPU-{self.name}-{slot}" for slot in range(rig.slots)]
+        self._cable = f"port{number}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._api: docker.APIClient | None = None
+        (self.folder / "cgroup").mkdir(parents=True)
+        settings = {
+            "node-generic-resources": [f"{rig.kind}={slot}" for slot in self.slots],
+            "cgroup-parent": rig.cgroup,
+            "log-level": "warn",
+            # before API 1.44 a service can't ask for it
+            "no-new-privileges": True,
+        }
+        (self.folder / "daemon.json").write_text(json.dumps(settings))
+
+    @property
+    def host(self) -> str:
+        """What DOCKER_HOST has to be to speak to this node's engine."""
+        return f"unix://{self.folder}/docker.sock"
+
+    @property
+    def api(self) -> docker.APIClient:
+        if self._api is None:
+            self._api = docker.APIClient(base_url=self.host, version="auto", timeout=60)
+        return self._api
+
+    @property
+    def id(self) -> str:
+        """The node's name within the Swarm."""
+        return str(self.api.info()["Swarm"]["NodeID"])
+
+    def docker(self, *words: str) -> str:
+        """Run the docker client against this node; what it printed."""
+        done = subprocess.run(["docker", "--host", self.host, *words], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"docker {' '.join(words)} on {self.name}: {done.stderr}"
+        return done.stdout.strip()
+
+    def start(self) -> None:
+        """Switch the node on. Returns before its engine answers: see `wait`."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *("setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--ipc", "--mount", "--pid"),
+                    *("--fork", "--kill-child=KILL", "--mount-proc", "bash", "-c", BOOT, "boot", self.name),
+                ],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        pid = self._process.pid
+        _wait_for_namespace(pid)
+        self.rig.in_switch("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
+        self.rig.in_switch("ip", "link", "set", self._cable, "master", "switch", "up")
+        self.inside("ip", "link", "set", "lo", "up")
+        self.inside("ip", "link", "set", "eth0", "up")
+        # the rest of the world fails at once, or a task would wait for the look-up of a registry
+        self.inside("ip", "route", "add", "unreachable", "default")
+        self.inside("ip", "addr", "add", f"{self.address}/{self.rig.network.prefixlen}", "dev", "eth0")
+
+    def wait(self, seconds: float = 60) -> None:
+        """Wait until the engine answers."""
+        deadline = time.monotonic() + seconds
+        while not self._answers():
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.name} did not start: {log}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as wire:
+            try:
+                wire.connect(str(self.folder / "docker.sock"))
+                wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+                return b" 200 " in wire.recv(100)
+            except OSError:
+                return False
+
+    def kill(self) -> None:
+        """Cut the power: the engine and every container are gone at once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        if self._api is not None:
+            self._api.close()
+            self._api = None
+
+    def inside(self, *command: str) -> str:
+        """Run a command in this node's network."""
+        assert self._process is not None
+        return _run("nsenter", "--net", "--target", str(self._process.pid), *command)
+
+    def at_home(self, *command: str) -> str:
+        """Run a command as if on this node: with its network and its mounts."""
+        assert self._process is not None
+        return _run("nsenter", "--net", "--mount", "--target", str(self._process.pid), *command)
+
+    def namespace_of(self, container: str) -> str:
+        """Where the network of a container of this node is to be entered from this machine."""
+        assert self._process is not None
+        key = str(self.api.inspect_container(container)["NetworkSettings"]["SandboxKey"])
+        return f"/proc/{self._process.pid}/root/run/{key.removeprefix('/var/run/')}"
+
+    def cut(self) -> None:
+        """Pull the cable. Swarm calls the node down after 15 to 25 s."""
+        self.rig.in_switch("ip", "link", "set", self._cable, "down")
+
+    def mend(self) -> None:
+        self.rig.in_switch("ip", "link", "set", self._cable, "up")
+
+    def available(self, availability: str) -> None:
+        """`active`, `pause` or `drain`, as the manager decides."""
+        self.rig.manager.docker("node", "update", "--availability", availability, self.name)
+
+
+class Rig:
+    """The nodes, the first of which manages the Swarm, and the switch between them and this machine."""
+
+    def __init__(self, folder: Path, nodes: int, slots: int, kind: str) -> None:
+        self.folder = folder
+        self.slots = slots
+        self.kind = kind
+        self.network = _free_network()
+        self.cgroup = f"/{folder.name}"
+        self._end = f"rig{secrets.token_hex(4)}"
+        self._switch: subprocess.Popen[bytes] | None = None
+        self.nodes = [Node(self, number + 1) for number in range(nodes)]
+
+    @property
+    def manager(self) -> Node:
+        return self.nodes[0]
+
+    @property
+    def outside(self) -> str:
+        """This machine's address on the rig's network."""
+        return str(self.network[-2])
+
+    def node(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+    def in_switch(self, *command: str) -> str:
+        assert self._switch is not None
+        return _run("nsenter", "--net", "--target", str(self._switch.pid), *command)
+
+    def up(self, images: Sequence[Path] = ()) -> None:
+        """Start everything; `images` are archives of `docker save`, which every node gets."""
+        self._switch = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"], start_new_session=True
+        )
+        _wait_for_namespace(self._switch.pid)
+        self.in_switch("ip", "link", "add", "switch", "type", "bridge")
+        self.in_switch("ip", "link", "set", "switch", "up")
+        self.in_switch("ip", "link", "add", "uplink", "type", "veth", "peer", "name", self._end)
+        self.in_switch("ip", "link", "set", "uplink", "master", "switch", "up")
+        self.in_switch("ip", "link", "set", self._end, "netns", str(os.getpid()))
+        _run("ip", "addr", "add", f"{self.outside}/{self.network.prefixlen}", "dev", self._end)
+        _run("ip", "link", "set", self._end, "up")
+        self.manager.start()
+        self.manager.wait()
+        for image in images:
+            self.manager.docker("load", "--quiet", "--input", str(image))
+        for node in self.nodes[1:]:
+            _share_layers(self.manager.folder / "data", node.folder / "data")
+            node.start()
+        for node in self.nodes[1:]:
+            node.wait()
+        self._join()
+
+    def _join(self) -> None:
+        self.manager.docker("swarm", "init", "--advertise-addr", self.manager.address)
+        token = self.manager.docker("swarm", "join-token", "--quiet", "worker")
+        for node in self.nodes[1:]:
+            node.docker(
+                *("swarm", "join", "--token", token, "--advertise-addr", node.address, f"{self.manager.address}:2377")
+            )
+
+    def down(self) -> None:
+        """Switch everything off. Namespaces, cables and containers go with the processes."""
+        for node in self.nodes:
+            node.kill()
+        if self._switch is not None:
+            self._switch.kill()
+            self._switch.wait()
+        for folder in _cgroups(self.cgroup):
+            _remove_cgroup(folder)
+
+
+@contextmanager
+def swarm_rig(nodes: int = 3, *, slots: int = 2, kind: str = "GPU", images: Sequence[Path] = ()) -> Iterator[Rig]:
+    """A running Swarm of `nodes` engines with `slots` named resources of `kind` on each."""
+    folder = Path(tempfile.mkdtemp(prefix="rig-"))
+    mounted = not _takes_overlay(folder)
+    if mounted:  # on an overlay, as in a container, an engine would copy whole images: keep its data in memory
+        _run("mount", "-t", "tmpfs", "tmpfs", str(folder))
+    rig = Rig(folder, nodes, slots, kind)
+    try:
+        rig.up(images)
+        yield rig
+    finally:
+        rig.down()
+        if mounted:
+            _run("umount", str(folder))
+        shutil.rmtree(folder)
+
+
+def _takes_overlay(folder: Path) -> bool:
+    """Whether overlayfs can write into `folder`."""
+    parts = {name: folder / f"try-{name}" for name in ("lower", "upper", "work", "merged")}
+    for part in parts.values():
+        part.mkdir()
+    options = f"lowerdir={parts['lower']},upperdir={parts['upper']},workdir={parts['work']}"
+    command = f"mount -t overlay overlay -o {options} {parts['merged']}"
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", command], capture_output=True)
+    for part in parts.values():
+        shutil.rmtree(part)
+    return done.returncode == 0
+
+
+def _share_layers(source: Path, target: Path) -> None:
+    """Give another engine the images of `source`: own records, and hard links to layers, which stay as they are."""
+    target.mkdir()
+    _run("cp", "-al", str(source / "overlay2"), str(target / "overlay2"))
+    _run("cp", "-a", str(source / "image"), str(target / "image"))
+
+
+def _free_network() -> ipaddress.IPv4Network:
+    """A network of 254 addresses that no route of this machine leads to."""
+    routes = json.loads(_run("ip", "-j", "route"))
+    taken = [ipaddress.ip_network(route["dst"]) for route in routes if route["dst"] != "default"]
+    while True:
+        network = ipaddress.IPv4Network(f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(256)}.0/24")
+        if not any(network.overlaps(other) for other in taken if isinstance(other, ipaddress.IPv4Network)):
+            return network
+
+
+def _cgroups(name: str) -> list[Path]:
+    root = Path("/sys/fs/cgroup")
+    return [path for path in (root / name[1:], *root.glob(f"*/{name[1:]}")) if path.is_dir()]
+
+
+def _remove_cgroup(top: Path) -> None:
+    """Remove a control group and all below it; its processes are killed and may take a moment to be gone."""
+    deadline = time.monotonic() + 10
+    below = sorted((path for path in top.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
+    for folder in [*below, top]:
+        while True:
+            try:
+                folder.rmdir()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def _wait_for_namespace(pid: int) -> None:
+    """Wait until process `pid` has left this process's network."""
+    deadline = time.monotonic() + 10
+    while os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"process {pid} made no network namespace")
+        time.sleep(0.01)
+
+
+def _run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def main(arguments: list[str]) -> None:
+    """Start a rig and take commands until the end of input."""
+    with swarm_rig(int(arguments[0]) if arguments else 3) as rig:
+        print(f"{rig.manager.docker('node', 'ls')}\n")
+        for node in rig.nodes:
+            print(f"export DOCKER_HOST={node.host}    # {node.name}, {node.address}, {' '.join(node.slots)}")
+        print("\ncut|mend|kill|start|drain|activate NAME; end of input stops everything")
+        for line in sys.stdin:
+            words: Any = line.split()
+            if len(words) != 2 or words[1] not in [node.name for node in rig.nodes]:
+                print("one of cut, mend, kill, start, drain, activate, and the name of a node")
+                continue
+            node = rig.node(words[1])
+            acts = {
+                "cut": node.cut,
+                "mend": node.mend,
+                "kill": node.kill,
+                "start": node.start,
+                "drain": lambda node=node: node.available("drain"),
+                "activate": lambda node=node: node.available("active"),
+            }
+            acts.get(words[0], lambda: print("no such act"))()
+            print("done")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

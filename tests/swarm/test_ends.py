@@ -1,0 +1,120 @@
+"""How labs on a Swarm end: stopped, by themselves, with their hub; each leaves nothing and gives its slice back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import httpx
+import pytest
+from swarm_campus import SwarmCampus
+from waiting import wait_for
+
+pytestmark = pytest.mark.swarm
+
+
+def wait_until_seen_ended(campus: SwarmCampus, name: str) -> None:
+    wait_for(f"the hub sees that the lab of {name} has ended", lambda: not campus.model(name).get("servers"))
+    assert campus.service(name) not in campus.services()
+
+
+def test_a_stop_returns_when_the_lab_is_down_and_the_next_start_is_another_lab(campus: SwarmCampus) -> None:
+    campus.start_server("minji", "gpu-slice")
+    born = campus.ask_lab("minji")["born"]
+    (campus.data / "homes" / "minji" / "slow-to-stop").write_text("3")
+    tasks = campus.rig.manager.api.tasks(filters={"service": campus.service("minji")})
+    campus.stop_server("minji")
+    [status] = [task["Status"] for task in tasks]
+    for node in campus.rig.nodes:
+        running = [one["Id"] for one in node.api.containers()]
+        assert status["ContainerStatus"]["ContainerID"] not in running
+    campus.start_server("minji", "gpu-slice")
+    assert campus.ask_lab("minji")["born"] > born
+    (campus.data / "homes" / "minji" / "slow-to-stop").unlink()
+    campus.stop_server("minji")
+
+
+def test_a_second_stop_is_harmless(campus: SwarmCampus) -> None:
+    campus.start_server("twice", "gpu-slice")
+    lease = campus.desk.leases["twice"]
+    campus.rig.manager.docker("service", "rm", campus.service("twice"))
+    campus.stop_server("twice")
+    assert len(campus.desk.reasons(lease)) == 1
+    assert "Traceback" not in campus.log
+
+
+def test_a_lab_that_failed_is_not_begun_anew_and_its_service_goes(campus: SwarmCampus) -> None:
+    campus.start_server("crash", "gpu-slice")
+    lease = campus.desk.leases["crash"]
+    campus.ask_lab("crash", "end?3")
+    wait_until_seen_ended(campus, "crash")
+    assert campus.desk.reasons(lease) == ["failed"]
+
+
+def test_a_drained_node_s_labs_end_and_their_owners_start_elsewhere(campus: SwarmCampus) -> None:
+    campus.start_server("mover", "gpu-slice")
+    node = campus.rig.node(campus.node_of("mover"))
+    lease = campus.desk.leases["mover"]
+    node.available("drain")
+    try:
+        wait_until_seen_ended(campus, "mover")
+        assert campus.desk.reasons(lease) == ["stopped"]
+        campus.start_server("mover", "gpu-slice")
+        assert campus.node_of("mover") != node.name
+        told = wait_for(
+            "the warden tells of the drain",
+            lambda: [n for n in campus.desk.engine["nodes"] if n["availability"] == "drain"],
+        )
+        assert [one["name"] for one in told] == [node.name]
+    finally:
+        node.available("active")
+    campus.stop_server("mover")
+
+
+def test_a_lab_whose_task_is_replaced_lives_on_for_the_hub(campus: SwarmCampus) -> None:
+    """Two tasks overlap in an update by hand: the newest counts."""
+    campus.start_server("updated")
+    campus.rig.manager.docker("service", "update", "--force", "--detach", campus.service("updated"))
+    wait_for(
+        "there are two tasks",
+        lambda: len(campus.rig.manager.api.tasks(filters={"service": campus.service("updated")})) == 2,
+    )
+    seen = campus.log.count("GET /hub/api/users")
+    wait_for(
+        "the hub has looked again",
+        lambda: campus.model("updated") and campus.log.count("GET /hub/api/users") > seen + 40,
+    )
+    assert campus.model("updated")["servers"]
+    campus.stop_server("updated")
+
+
+def test_a_killed_hub_finds_its_labs_again(campus: SwarmCampus) -> None:
+    campus.start_servers("a", "b", "c", profile="gpu-slice")
+    born = {name: campus.ask_lab(name)["born"] for name in "abc"}
+    campus.kill_hub()
+    campus.start_hub()
+    wait_for("all are there again", lambda: all(campus.model(name).get("servers") for name in "abc"))
+    assert {name: campus.ask_lab(name)["born"] for name in "abc"} == born
+    leases = [campus.desk.leases[name] for name in "abc"]
+    for name in "abc":
+        campus.stop_server(name)
+    assert [campus.desk.reasons(lease) for lease in leases] == [["stopped"]] * 3
+
+
+def test_a_hub_killed_in_the_middle_of_a_start_leaves_no_lab_and_no_lease(campus: SwarmCampus) -> None:
+
+    def ask() -> None:
+        with contextlib.suppress(httpx.HTTPError):  # the hub is killed before it answers
+            campus.ask_for_server("half", "gpu-slice")
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_for("the service is made", lambda: campus.service("half") in campus.services(), every=0.02)
+    lease = campus.desk.leases["half"]
+    campus.kill_hub()
+    asking.join()
+    campus.start_hub()
+    wait_until_seen_ended(campus, "half")
+    assert campus.desk.reasons(lease) == ["failed"]
+    campus.start_server("half", "gpu-slice")
+    campus.stop_server("half")

@@ -1,0 +1,69 @@
+"""What a lab on the labs' overlay network reaches: the hub's API. Each other thing is tried from inside one."""
+
+from __future__ import annotations
+
+import pytest
+from swarm_campus import HUB, SwarmCampus
+from waiting import wait_for
+
+pytestmark = pytest.mark.swarm
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=3)
+    print("open")
+except OSError as error:
+    print("closed", error)
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def labs(campus: SwarmCampus) -> None:
+    campus.start_servers("insider", "other1", "other2", "other3")
+    return
+
+
+def tries(campus: SwarmCampus, address: str, port: int) -> str:
+    done = campus.inside("insider", "/usr/bin/env", "python3", "-c", CONNECT, address, str(port))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[0]
+
+
+def address_of(campus: SwarmCampus, name: str) -> str:
+    return str(campus.task(name)["NetworksAttachments"][0]["Addresses"][0]).partition("/")[0]
+
+
+def test_a_lab_reaches_the_hub_s_api(campus: SwarmCampus) -> None:
+    assert tries(campus, HUB, 8081) == "open"
+
+
+def test_a_lab_reaches_no_other_lab_on_its_own_node_or_on_another(campus: SwarmCampus) -> None:
+    others = ["other1", "other2", "other3"]
+    assert {campus.node_of(name) for name in others} != {campus.node_of("insider")}
+    assert {name: tries(campus, address_of(campus, name), 8888) for name in others} == dict.fromkeys(others, "closed")
+    # the hub does, or they would not be up
+    assert all(campus.ask_lab(name) for name in others)
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [(HUB, 8000), (HUB, 8001), ("169.254.169.254", 80), ("10.213.0.1", 22)],
+    ids=["the proxy's public port", "the proxy's own API", "the cloud's metadata", "the network's gateway"],
+)
+def test_a_lab_reaches_nothing_else_of_the_campus(campus: SwarmCampus, address: str, port: int) -> None:
+    assert tries(campus, address, port) == "closed"
+
+
+def test_a_lab_reaches_neither_its_node_nor_this_machine(campus: SwarmCampus) -> None:
+    desk = int(campus.desk.url.split(":")[2].split("/")[0])
+    assert tries(campus, campus.rig.outside, desk) == "closed"
+    assert {node.name: tries(campus, node.address, 7946) for node in campus.rig.nodes} == {
+        node.name: "closed" for node in campus.rig.nodes
+    }
+
+
+def test_the_rules_come_back_when_somebody_takes_them_out(campus: SwarmCampus) -> None:
+    node = campus.rig.node(campus.node_of("insider"))
+    node.at_home("sh", "-c", "for n in /run/docker/netns/1-*; do nsenter --net=$n iptables -F FORWARD; done")
+    victim = address_of(campus, "other1")
+    wait_for("labs are apart again", lambda: tries(campus, victim, 8888) == "closed")
