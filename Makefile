@@ -2,12 +2,13 @@
 # make test           set up and run every test that this machine can run (ARGS="-k roster" to choose)
 # make lint           ruff and mypy, as CI runs them
 # make bench          measure this machine side by side (ARGS="marking latency" to choose); writes bench/results
+# make images         build the container images (ARGS="lab-cpu hub" to choose)
 # make lock           make the lock files anew (needs uv and npm)
 PORT ?= 8000
 DATA ?= data
 ARGS ?=
 
-.PHONY: run test lint bench format lock
+.PHONY: run test lint bench images format lock
 run:
 	@scripts/setup run
 	@exec .venv/bin/bitgoeul up --demo --port "$(PORT)" --data "$(DATA)"
@@ -23,6 +24,9 @@ lint:
 bench:
 	@scripts/setup dev
 	@.venv/bin/python -m bench $(ARGS)
+
+images:
+	@images/build $(ARGS)
 
 format:
 	@scripts/setup dev

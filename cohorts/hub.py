@@ -152,12 +152,13 @@ class Hub:
         answer = self._send("GET", f"/users/{_segment(name)}", fine=(404,))
         return None if answer.status_code == 404 else _user(answer.json())
 
-    def start_server(self, name: str, options: Mapping[str, str] | None = None) -> None:
+    def start_server(self, name: str, *, user_options: Mapping[str, str] | None = None) -> None:
         """Ask for the user's default server; one that runs or is starting is left as it is.
 
-        `options` are the spawner's `user_options`. HubRefused when the spawner says no at once (409: nothing free).
+        `user_options` are for the spawner, such as `{"profile": name}`; without any the hub uses those of the last
+        start. HubRefused when the spawner says no at once (409: nothing free).
         """
-        body = {"user_options": dict(options)} if options else {}
+        body: dict[str, Any] = {"user_options": dict(user_options)} if user_options else {}
         self._send("POST", f"/users/{_segment(name)}/server", body, fine=(400,))
 
     def stop_server(self, name: str, server: str = "") -> None:

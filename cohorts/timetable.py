@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cohorts.cohorts import get_cohort
@@ -15,6 +15,16 @@ from cohorts.models import ClassSession
 LONGEST = timedelta(hours=14)
 TITLE_LENGTH = 255
 SEATS = 10_000
+#: built once, since whoever lends a slice asks this each time
+_BETWEEN = (
+    select(ClassSession)
+    .where(
+        ClassSession.profile.is_not(None),
+        ClassSession.ends_at > bindparam("since"),
+        ClassSession.starts_at <= bindparam("until"),
+    )
+    .order_by(ClassSession.starts_at, ClassSession.id)
+)
 
 
 def add_class_session(
@@ -95,9 +105,5 @@ def class_sessions(
 
 
 def sessions_between(session: Session, since: datetime, until: datetime) -> Sequence[ClassSession]:
-    """Classes of all cohorts that keep hardware and go on at some time between the two."""
-    return session.scalars(
-        select(ClassSession)
-        .where(ClassSession.profile.is_not(None), ClassSession.ends_at > since, ClassSession.starts_at < until)
-        .order_by(ClassSession.starts_at, ClassSession.id)
-    ).all()
+    """Classes of all cohorts that keep hardware, end after `since` and start by `until`."""
+    return session.scalars(_BETWEEN, {"since": since, "until": until}).all()

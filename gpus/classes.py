@@ -30,7 +30,7 @@ def due_starts(session: Session, hardware: Hardware, now: datetime) -> list[Star
     """Servers that should be starting by now: one after another, so that the bell finds them ready."""
     lead = hardware.rules.class_lead
     found = []
-    for entry in sessions_between(session, now, now + lead + timedelta(seconds=1)):
+    for entry in sessions_between(session, now, now + lead):
         since = entry.starts_at - lead
         if now < since or now >= entry.starts_at + hardware.rules.class_grace:
             continue

@@ -6,6 +6,7 @@ queue is or how many slices there are lent.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,12 +16,19 @@ from gpus.borrowers import borrower
 from gpus.hardware import Hardware, Profile
 from gpus.inventory import available, free_slices
 from gpus.leases import grant
-from gpus.models import Lease, Ticket, TicketState
 from gpus.quota import seconds_left
 from gpus.reservations import Hold, current, holds, walk_in_until
-from gpus.tickets import anybody_waits, close, in_order, of_cohort
+from gpus.tickets import Waiting, anybody_waits, heads, in_order, of_cohort, serve
 
 LOOK_AT_MOST = 50  # tickets in a row that can't be served now, before a decision gives up
+
+
+@dataclass(frozen=True)
+class Granted:
+    """A lease that a decision made."""
+
+    id: int
+    holder: str
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,14 @@ class _Scene:
 
 def decide(
     session: Session, hardware: Hardware, kind: str, now: datetime, *, timezone: str, present: str | None = None
-) -> list[Lease]:
-    """Lend what is free of that kind to those who wait; the new leases.
+) -> list[Granted]:
+    """Lend what is free of that kind to those who wait; the new leases as (id, holder).
 
     Whoever is `present` starts at once; everybody else's slice is held for the time that the rules give to answer.
     """
-    if not anybody_waits(session, kind):
-        return []
     free = free_slices(session, kind)
-    if not free:
+    first = heads(session, kind) if free else {}
+    if not first:
         return []
     scene = _Scene(hardware, timezone, kind, now, present)
     longest = max((profile.lease for profile in hardware.profiles if profile.kind == kind), default=timedelta())
@@ -52,7 +59,8 @@ def decide(
     granted, kept = _serve_classes(session, scene, free, current(found, now))
     spare = len(free) - kept
     if spare > 0:
-        granted += _serve_in_order(session, scene, free, spare, found)
+        first = heads(session, kind) if granted else first
+        granted += _serve_in_order(session, scene, free, spare, found, first)
     return granted
 
 
@@ -65,9 +73,9 @@ def spare(session: Session, hardware: Hardware, kind: str, now: datetime) -> lis
     return free[: max(0, len(free) - kept)]
 
 
-def _serve_classes(session: Session, scene: _Scene, free: list[int], found: list[Hold]) -> tuple[list[Lease], int]:
+def _serve_classes(session: Session, scene: _Scene, free: list[int], found: list[Hold]) -> tuple[list[Granted], int]:
     """Lend to the members of classes what is kept for them; the leases, and how many slices are still kept."""
-    granted: list[Lease] = []
+    granted: list[Granted] = []
     kept = 0
     for hold in found:
         served = 0
@@ -79,39 +87,47 @@ def _serve_classes(session: Session, scene: _Scene, free: list[int], found: list
     return granted, kept
 
 
-def _serve_in_order(session: Session, scene: _Scene, free: list[int], spare: int, found: list[Hold]) -> list[Lease]:
-    granted: list[Lease] = []
-    capacity = available(session, scene.kind)
+def _serve_in_order(
+    session: Session, scene: _Scene, free: list[int], spare: int, found: list[Hold], first: Mapping[str, Waiting]
+) -> list[Granted]:
+    granted: list[Granted] = []
     classes = {hold.cohort_id: hold for hold in current(found, scene.now)}
     looked = 0
-    for ticket in in_order(session, scene.kind, scene.hardware.rules, scene.now):
-        if spare <= 0 or not free or looked >= LOOK_AT_MOST:
-            break
+    for ticket in in_order(session, scene.kind, first, scene.hardware.rules, scene.now):
         profile = scene.hardware.profile(ticket.profile)
         hold = classes.get(ticket.cohort_id or "")
         if hold is not None:  # more of the class came than it keeps slices for
             until, class_id = hold.ends_at, hold.class_session_id
         else:
-            until, class_id = _until(session, scene, ticket, profile, capacity, found), None
-            if until - scene.now < scene.hardware.rules.shortest:
-                looked += 1
-                continue
-        granted.append(_lend(session, scene, free.pop(0), ticket, profile, until, class_id))
-        spare -= 1
+            until, class_id = _until(session, scene, ticket, profile, found), None
+        if hold is None and until - scene.now < scene.hardware.rules.shortest:
+            looked += 1
+        else:
+            granted.append(_lend(session, scene, free.pop(0), ticket, profile, until, class_id))
+            spare -= 1
+        if spare <= 0 or not free or looked >= LOOK_AT_MOST:
+            break
     return granted
 
 
-def _until(
-    session: Session, scene: _Scene, ticket: Ticket, profile: Profile, capacity: int, found: list[Hold]
-) -> datetime:
+def _until(session: Session, scene: _Scene, ticket: Waiting, profile: Profile, found: list[Hold]) -> datetime:
     """Until when this walk-in may have a slice: what the profile gives, a class leaves and the quota allows."""
-    who = borrower(session, ticket.username, scene.timezone)
     until = scene.now + profile.lease
-    left = seconds_left(session, who.username, who.timezone, scene.hardware.rules.weekly_hours, scene.now)
+    weekly = scene.hardware.rules.weekly_hours
+    if weekly is None and not found:
+        return until
+    who = borrower(session, ticket.username, scene.timezone)
+    left = seconds_left(session, who.username, who.timezone, weekly, scene.now)
     if left is not None:
         until = min(until, scene.now + timedelta(seconds=left / profile.share))
     return walk_in_until(
-        session, found, kind=scene.kind, capacity=capacity, cohorts=who.cohorts, until=until, now=scene.now
+        session,
+        found,
+        kind=scene.kind,
+        capacity=available(session, scene.kind),
+        cohorts=who.cohorts,
+        until=until,
+        now=scene.now,
     )
 
 
@@ -119,11 +135,11 @@ def _lend(
     session: Session,
     scene: _Scene,
     slice_id: int,
-    ticket: Ticket,
+    ticket: Waiting,
     profile: Profile,
     until: datetime,
     class_session_id: int | None,
-) -> Lease:
+) -> Granted:
     here = ticket.username == scene.present
     lease = grant(
         session,
@@ -137,7 +153,5 @@ def _lend(
         class_session_id=class_session_id,
         now=scene.now,
     )
-    close(ticket, TicketState.SERVED, scene.now)
-    ticket.lease_id = lease.id
-    session.flush()
-    return lease
+    serve(session, ticket.id, lease, scene.now)
+    return Granted(lease, ticket.username)

@@ -18,12 +18,13 @@ from cohorts.errors import CampusError, Conflict, NotFound
 from cohorts.models import Cohort
 from gpus.borrowers import Borrower, borrower
 from gpus.decide import decide
-from gpus.estimates import estimate
+from gpus.estimates import Estimator
 from gpus.hardware import Hardware, Profile
 from gpus.leases import Because, end, lease_of, run, take_up
 from gpus.models import Lease, LeaseState, Ticket, TicketState
 from gpus.quota import seconds_left, week_of
-from gpus.reasons import Reason, reason_of
+from gpus.reasons import Reason, Reasons
+from gpus.reconcile import has_container
 from gpus.reservations import class_now
 from gpus.tickets import close, draw, position, waiting_ticket
 from gpus.usage import accrue
@@ -84,7 +85,7 @@ class Desk:
                 take_up(lease, now)
                 return held(lease)
             if lease is not None:
-                if lease.state is not LeaseState.HELD and not no_server:
+                if lease.state is not LeaseState.HELD and (not no_server or has_container(lease, now)):
                     raise Conflict(
                         "Your lab still has a GPU; stop it first.", "실습실이 아직 GPU를 쓰고 있습니다. 먼저 꺼 주세요."
                     )
@@ -98,7 +99,7 @@ class Desk:
             granted = decide(session, self.hardware, profile.kind, now, timezone=self.timezone, present=username)
             own = next((lease for lease in granted if lease.holder == username), None)
             if own is not None:
-                return held(own)
+                return held(session.get_one(Lease, own.id))
             return self._place(session, ticket, now)
 
     def look(self, username: str, now: datetime) -> tuple[Held | None, Place | None]:
@@ -173,8 +174,8 @@ class Desk:
         return Place(
             profile=ticket.profile,
             position=place,
-            wait=estimate(session, ticket.kind, place, profile.lease, now),
-            reason=reason_of(session, self.hardware, ticket, place, now),
+            wait=Estimator.read(session, ticket.kind, profile.lease, now).wait(place),
+            reason=Reasons.read(session, self.hardware, ticket.kind, now).of(ticket, place),
             asked_at=ticket.asked_at,
         )
 

@@ -3,56 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from gpus.models import Lease
 
 REMEMBERED = 100
 SHORTEST = 60.0
 
+_L = table_of(Lease)
+_OPEN = select(_L.c.granted_at, _L.c.until).where(_L.c.kind == bindparam("kind"), _L.c.ended_at.is_(None))
+_ENDED = (
+    select(_L.c.granted_at, _L.c.ended_at)
+    .where(_L.c.kind == bindparam("kind"), _L.c.ended_at.is_not(None), _L.c.running_at.is_not(None))
+    .order_by(_L.c.ended_at.desc())
+    .limit(literal_column(str(REMEMBERED)))
+)
 
-def estimate(session: Session, kind: str, position: int, usual: timedelta, now: datetime) -> timedelta | None:
-    """How long until the slice for that position is free; None where there is no slice that could become free.
 
-    `usual` stands in for how long leases last until some have ended.
-    """
-    leases = session.execute(
-        select(Lease.granted_at, Lease.until).where(Lease.kind == kind, Lease.ended_at.is_(None))
-    ).all()
-    if not leases:
-        return None
-    lasted = [
-        (ended - granted).total_seconds()
-        for granted, ended in session.execute(
-            select(Lease.granted_at, Lease.ended_at)
-            .where(Lease.kind == kind, Lease.ended_at.is_not(None), Lease.running_at.is_not(None))
-            .order_by(Lease.ended_at.desc())
-            .limit(REMEMBERED)
-        )
-        if ended is not None
-    ]
-    remaining = [
-        min(
-            left_of((now - granted).total_seconds(), lasted, usual.total_seconds()),
-            (until - now).total_seconds() if until else float("inf"),
-        )
-        for granted, until in leases
-    ]
-    return timedelta(seconds=wait_for(position, remaining, median(lasted) if lasted else usual.total_seconds()))
+@dataclass(frozen=True)
+class Estimator:
+    """Knows in how many seconds each of the present leases may end, in order, and how long one lasts."""
+
+    ends: tuple[float, ...]
+    cycle: float
+
+    @classmethod
+    def read(cls, session: Session, kind: str, usual: timedelta, now: datetime) -> Estimator:
+        """From the leases of that kind; `usual` stands in for how long one lasts until some have ended."""
+        lasted = sorted((ended - granted).total_seconds() for granted, ended in session.execute(_ENDED, {"kind": kind}))
+        ends = []
+        for granted, until in session.execute(_OPEN, {"kind": kind}):
+            left = left_of((now - granted).total_seconds(), lasted, usual.total_seconds())
+            ends.append(max(min(left, (until - now).total_seconds() if until else left), SHORTEST))
+        return cls(tuple(sorted(ends)), max(median(lasted) if lasted else usual.total_seconds(), SHORTEST))
+
+    def wait(self, position: int) -> timedelta | None:
+        """How long until the slice for that position is free; None where there is none that could become free.
+
+        Slices are taken one after another, each for `cycle` seconds.
+        """
+        if not self.ends:
+            return None
+        rounds, place = divmod(position - 1, len(self.ends))
+        return timedelta(seconds=self.ends[place] + rounds * self.cycle)
 
 
 def left_of(age: float, lasted: Sequence[float], usual: float) -> float:
     """Seconds that a lease of that age will go on: the median of what was left to those that lasted longer."""
     longer = [seconds - age for seconds in lasted if seconds > age]
     return median(longer) if longer else max(usual - age, SHORTEST)
-
-
-def wait_for(position: int, remaining: Sequence[float], cycle: float) -> float:
-    """Seconds until the `position`-th slice is free, when all are used one after another for `cycle` seconds."""
-    ends = sorted(max(seconds, SHORTEST) for seconds in remaining)
-    rounds, place = divmod(position - 1, len(ends))
-    return ends[place] + rounds * max(cycle, SHORTEST)

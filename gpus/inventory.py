@@ -11,14 +11,29 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from cohorts.errors import NotFound
 from gpus.hardware import DeclaredNode
 from gpus.models import Lease, Node, NodeState, Slice, Source
 
 _LENDS = (Node.state == NodeState.READY, Node.drained.is_(False))
+
+_S, _N, _L = table_of(Slice), table_of(Node), table_of(Lease)
+_FREE = (
+    select(_S.c.id, _S.c.node)
+    .join(_N, _N.c.name == _S.c.node)
+    .where(
+        _S.c.kind == bindparam("kind"),
+        _S.c.present,
+        _N.c.state == NodeState.READY,
+        _N.c.drained.is_(False),
+        ~exists().where(_L.c.slice_id == _S.c.id, _L.c.ended_at.is_(None)),
+    )
+    .order_by(_S.c.node, _S.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -74,16 +89,23 @@ def apply_engine(session: Session, nodes: Iterable[ReportedNode], now: datetime)
             node.state = NodeState.DOWN
 
 
-def apply_agent(session: Session, name: str, slices: Collection[tuple[str, str]], now: datetime) -> None:
-    """Take over which devices a node's agent sees. On a node that somebody else told of, only what is gone counts."""
+def apply_agent(
+    session: Session, name: str, slices: Collection[tuple[str, str]], lost: Collection[str], now: datetime
+) -> None:
+    """Take over which devices a node's agent sees. Those that it calls `lost` are `gpus.readings`' business.
+
+    A node that the file or the engine told of keeps its slices; of them, one that its agent sees again is there again.
+    """
     node = session.get(Node, name)
     if node is None or node.source is Source.AGENT:
-        _apply(session, ReportedNode(name, NodeState.READY, tuple(slices)), Source.AGENT, now)
+        known = select(Slice.device, Slice.kind).where(Slice.node == name, Slice.device.in_(lost), Slice.present)
+        staying = [(device, kind) for device, kind in session.execute(known)]
+        _apply(session, ReportedNode(name, NodeState.READY, (*slices, *staying)), Source.AGENT, now)
         return
     seen = {device for device, _ in slices}
-    for piece in session.scalars(select(Slice).where(Slice.node == name)):
-        if piece.read_at is not None:
-            piece.present = piece.device in seen
+    for piece in session.scalars(select(Slice).where(Slice.node == name, Slice.lost_at.is_not(None))):
+        if piece.device in seen:
+            piece.present = True
 
 
 def drain(session: Session, name: str, drained: bool) -> None:
@@ -127,13 +149,7 @@ def _set_present(session: Session, node: str, slices: Collection[tuple[str, str]
 
 def free_slices(session: Session, kind: str) -> list[int]:
     """Ids of slices of that kind that may be lent now, the node with most free ones first: nodes fill evenly."""
-    rows = session.execute(
-        select(Slice.id, Slice.node)
-        .join(Node, Node.name == Slice.node)
-        .outerjoin(Lease, (Lease.slice_id == Slice.id) & Lease.ended_at.is_(None))
-        .where(Slice.kind == kind, Slice.present, *_LENDS, Lease.id.is_(None))
-        .order_by(Slice.node, Slice.id)
-    ).all()
+    rows = session.execute(_FREE, {"kind": kind}).all()
     left = Counter(node for _, node in rows)
     place: Counter[str] = Counter()
     order = []

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from gpus.hardware import Profile
 from gpus.models import Lease, LeaseState, Slice
 
@@ -27,6 +28,8 @@ Because = Literal[
     "unused",  # kept for a class, and nobody came
     "yielded",  # a marking made room for a person
 ]
+
+_GRANT = insert(table_of(Lease))
 
 
 def lease_of(session: Session, holder: str) -> Lease | None:
@@ -46,27 +49,31 @@ def grant(
     answer_by: datetime | None,
     class_session_id: int | None,
     now: datetime,
-) -> Lease:
-    """Lend a free slice: held until `answer_by` where that is given, else its server is about to start."""
+) -> int:
+    """Lend a free slice: held until `answer_by` where that is given, else its server is about to start. The lease's id.
+
+    IntegrityError for a slice that is lent, or a holder that has one: nothing is lent twice, whoever asks.
+    """
     assert profile.kind is not None
-    lease = Lease(
-        slice_id=slice_id,
-        holder=holder,
-        profile=profile.name,
-        kind=profile.kind,
-        share=profile.share,
-        cohort_id=cohort_id,
-        track=track,
-        class_session_id=class_session_id,
-        state=LeaseState.HELD if answer_by else LeaseState.STARTING,
-        granted_at=now,
-        answer_by=answer_by,
-        starting_at=None if answer_by else now,
-        until=until,
+    made = session.execute(
+        _GRANT,
+        {
+            "slice_id": slice_id,
+            "holder": holder,
+            "profile": profile.name,
+            "kind": profile.kind,
+            "share": profile.share,
+            "cohort_id": cohort_id,
+            "track": track,
+            "class_session_id": class_session_id,
+            "state": LeaseState.HELD if answer_by else LeaseState.STARTING,
+            "granted_at": now,
+            "answer_by": answer_by,
+            "starting_at": None if answer_by else now,
+            "until": until,
+        },
     )
-    session.add(lease)
-    session.flush()
-    return lease
+    return int(made.inserted_primary_key[0])  # type: ignore[attr-defined]
 
 
 def take_up(lease: Lease, now: datetime) -> None:

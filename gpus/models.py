@@ -74,7 +74,8 @@ class Node(Base):
 class Slice(Base):
     """What is lent: a card, or a MIG part of one. `present` says whether its node still has it.
 
-    The readings are the node agent's: `busy` is the share of the time since the last one in which it computed.
+    The readings are the node agent's: `busy` is the share of the time since the last one in which it computed,
+    `quiet_since` when it began to compute nothing (None: it computes), `lost_at` when its agent could not reach it.
     """
 
     __tablename__ = "gpu_slice"
@@ -86,7 +87,8 @@ class Slice(Base):
     present: Mapped[bool] = mapped_column(default=True)
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     busy: Mapped[float | None] = mapped_column(Float)
-    busy_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    quiet_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lost_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     memory_used_mib: Mapped[int | None]
     processes: Mapped[int | None]
 

@@ -1,32 +1,36 @@
-"""What node agents read off the cards, and since when a slice has computed nothing. Ends no lease.
+"""What node agents read off the cards, kept with each slice, and since when a slice has computed nothing.
 
-A slice counts as idle only on evidence: readings that came without a gap and each saw nothing computed. A reading that
-is missing, stale or can't tell is evidence of nothing.
+The rule is `gpus.activity`'s: only readings that came without a gap, and each saw nothing, make a slice idle. Ends no
+lease. A device that its agent calls lost is left out of the inventory at the second such reading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gpus import activity
 from gpus.models import Slice
 
-STALE = timedelta(minutes=3)
-BUSY_FROM = 0.02  # a driver that only keeps a context alive reads 0 or 1 per cent
+RULE = activity.Rule()
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One look at one device. `busy` is the share of time since the last look; None where the card can't tell."""
+    """One look at one device. `busy` is the share of time since the last look; None where the card can't tell.
+
+    `processes_cpu` are CPU seconds a second of the processes on it, `memory_used_mib` MiB.
+    """
 
     device: str
     busy: float | None
     processes: int | None
     memory_used_mib: int | None
+    processes_cpu: float | None = None
 
 
 def take_readings(session: Session, node: str, readings: Iterable[Reading], now: datetime) -> int:
@@ -38,27 +42,42 @@ def take_readings(session: Session, node: str, readings: Iterable[Reading], now:
         if piece is None:
             continue
         taken += 1
-        gap = piece.read_at is None or now - piece.read_at > STALE
-        if gap or computes(reading):
-            piece.busy_at = now
-        piece.read_at = now
-        piece.busy = reading.busy
-        piece.processes = reading.processes
-        piece.memory_used_mib = reading.memory_used_mib
+        latest = activity.Reading(now, reading.busy, reading.memory_used_mib, reading.processes, reading.processes_cpu)
+        after = activity.advance(_activity(piece), latest, RULE)
+        piece.read_at, piece.quiet_since, piece.lost_at = after.last.at, after.quiet_since, None
+        piece.busy, piece.processes = after.last.busy, after.last.processes
+        piece.memory_used_mib = after.last.memory_used
     session.flush()
     return taken
 
 
-def computes(reading: Reading) -> bool:
-    """Whether the device was used, or may have been: a card that can't tell is in use while a process is on it."""
-    if reading.busy is not None:
-        return reading.busy >= BUSY_FROM
-    return reading.processes is None or reading.processes > 0
+def take_losses(session: Session, node: str, devices: Collection[str], now: datetime) -> list[str]:
+    """Devices that the node's agent can't reach; those that it could not reach before either are lent no more."""
+    gone = []
+    lost = select(Slice).where(Slice.node == node, Slice.device.in_(devices))
+    for piece in session.scalars(lost):
+        if piece.lost_at is None:
+            piece.lost_at = now
+        elif piece.present:
+            piece.present = False
+            gone.append(piece.device)
+    session.flush()
+    return gone
 
 
 def idle_since(piece: Slice, since: datetime | None, now: datetime) -> datetime | None:
     """Since when the slice has computed nothing, not before `since`; None unless that is known at this moment."""
-    if since is None or piece.read_at is None or piece.busy_at is None or now - piece.read_at > STALE:
+    quiet = activity.idle_since(_activity(piece), now=now, rule=RULE)
+    return None if since is None or quiet is None else max(quiet, since)
+
+
+def computes_nothing(piece: Slice, now: datetime) -> bool:
+    """Whether the slice is known to be idle at this moment."""
+    return activity.idle_since(_activity(piece), now=now, rule=RULE) is not None
+
+
+def _activity(piece: Slice) -> activity.Activity | None:
+    if piece.read_at is None:
         return None
-    began = max(piece.busy_at, since)
-    return began if began < now else None
+    last = activity.Reading(piece.read_at, piece.busy, piece.memory_used_mib, piece.processes)
+    return activity.Activity(last, piece.quiet_since)

@@ -37,6 +37,11 @@ class EngineServer:
     node: str
 
 
+def has_container(lease: Lease, now: datetime) -> bool:
+    """Whether the engine had a container for that lease when it last told."""
+    return lease.engine_seen_at is not None and now - lease.engine_seen_at < ENGINE_FRESH
+
+
 def reconcile_with_hub(
     session: Session, hardware: Hardware, servers: Mapping[str, bool], now: datetime, *, timezone: str
 ) -> list[str]:
@@ -55,7 +60,7 @@ def reconcile_with_hub(
         elif lease.missed_at is None:
             lease.missed_at = now
         elif now - lease.missed_at >= MISSED:
-            if lease.engine_seen_at is not None and now - lease.engine_seen_at < ENGINE_FRESH:
+            if has_container(lease, now):
                 lease.stopping = GONE  # its container is there still: removed first, and only then lent again
                 continue
             accrue(session, lease, now, hardware.rules.half_life, timezone)

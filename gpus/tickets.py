@@ -2,17 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import CTE, Integer, Select, and_, bindparam, func, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from gpus.borrowers import Borrower
 from gpus.fair_order import person_delay, track_delays
 from gpus.hardware import Profile, Rules
 from gpus.models import Ticket, TicketState
 from gpus.usage import person_key, recent_use, track_key
+
+
+class Waiting(NamedTuple):
+    """A ticket as a decision needs it."""
+
+    id: int
+    track: str
+    rank: float
+    username: str
+    profile: str
+    cohort_id: str | None
+
+
+_T = table_of(Ticket)
+_WAITING = (_T.c.id, _T.c.track, _T.c.rank, _T.c.username, _T.c.profile, _T.c.cohort_id)
+_QUEUE = and_(_T.c.kind == bindparam("kind"), _T.c.closed_at.is_(None))
+
+
+def _steps() -> CTE:
+    """Tracks in the queue one after another, each by one step along the index: the queue itself isn't read."""
+    first = select(func.min(_T.c.track).label("track")).where(_QUEUE).cte("steps", recursive=True)
+    later = _T.alias("later")
+    following = (
+        select(func.min(later.c.track))
+        .where(later.c.kind == bindparam("kind"), later.c.closed_at.is_(None), later.c.track > first.c.track)
+        .scalar_subquery()
+    )
+    return first.union_all(select(following).where(first.c.track.is_not(None)))
+
+
+def _heads() -> Select[Any]:
+    steps, head = _steps(), _T.alias("head")
+    first_of = (
+        select(head.c.id)
+        .where(head.c.kind == bindparam("kind"), head.c.closed_at.is_(None), head.c.track == steps.c.track)
+        .order_by(head.c.rank, head.c.id)
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    return select(*_WAITING).where(_T.c.id.in_(select(first_of).where(steps.c.track.is_not(None))))
+
+
+# Statements of a decision are built once: SQLAlchemy takes longer to build one than the database to answer it.
+_HEADS = _heads()
+_STEPS = _steps()
+_TRACKS = select(_STEPS.c.track).where(_STEPS.c.track.is_not(None))
+_AFTER = (
+    select(*_WAITING)
+    .where(
+        _QUEUE,
+        _T.c.track == bindparam("track"),
+        or_(_T.c.rank > bindparam("rank"), and_(_T.c.rank == bindparam("rank"), _T.c.id > bindparam("id"))),
+    )
+    .order_by(_T.c.rank, _T.c.id)
+    .limit(literal_column("1"))
+)
+_OF_COHORT = (
+    select(*_WAITING)
+    .where(_QUEUE, _T.c.cohort_id == bindparam("cohort"))
+    .order_by(_T.c.rank, _T.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
+_SERVE = (
+    update(_T)
+    .where(_T.c.id == bindparam("number"))
+    .values(state=bindparam("state"), closed_at=bindparam("closed_at"), lease_id=bindparam("lease_id"))
+)
 
 
 def waiting_ticket(session: Session, username: str) -> Ticket | None:
@@ -63,17 +132,13 @@ def lapse(session: Session, presence: timedelta, now: datetime) -> list[Ticket]:
 
 def tracks_waiting(session: Session, kind: str) -> list[str]:
     """Tracks that somebody of waits for that kind; a few steps along an index, however long the queue is."""
-    found: list[str] = []
-    open_ = and_(Ticket.kind == kind, Ticket.closed_at.is_(None))
-    track = session.scalar(select(func.min(Ticket.track)).where(open_))
-    while track is not None:
-        found.append(track)
-        track = session.scalar(select(func.min(Ticket.track)).where(open_, Ticket.track > track))
-    return found
+    return [track for (track,) in session.execute(_TRACKS, {"kind": kind})]
 
 
-def delays(session: Session, tracks: list[str], rules: Rules, now: datetime) -> Mapping[str, float]:
+def delays(session: Session, tracks: Collection[str], rules: Rules, now: datetime) -> Mapping[str, float]:
     """Seconds that each track is moved back at this moment."""
+    if len(tracks) < 2:
+        return dict.fromkeys(tracks, 0.0)
     keys = {track_key(track): track for track in tracks}
     recent = recent_use(session, list(keys), now, rules.half_life)
     return track_delays(
@@ -81,36 +146,39 @@ def delays(session: Session, tracks: list[str], rules: Rules, now: datetime) -> 
     )
 
 
-def in_order(session: Session, kind: str, rules: Rules, now: datetime) -> Iterator[Ticket]:
-    """Who waits for that kind, the next one first. Whoever takes a ticket out of the queue may go on asking."""
-    tracks = tracks_waiting(session, kind)
-    moved = delays(session, tracks, rules, now)
-    heads = {track: _after(session, kind, track, None) for track in tracks}
-    while waiting := [ticket for ticket in heads.values() if ticket is not None]:
-        ticket = min(waiting, key=lambda head: (head.rank + moved[head.track], head.id))
-        mark = (ticket.rank, ticket.id)
+def heads(session: Session, kind: str) -> dict[str, Waiting]:
+    """The first of each track that waits for that kind; empty when nobody does."""
+    return {row.track: Waiting(*row) for row in session.execute(_HEADS, {"kind": kind})}
+
+
+def in_order(
+    session: Session, kind: str, first: Mapping[str, Waiting], rules: Rules, now: datetime
+) -> Iterator[Waiting]:
+    """Who waits for that kind, the next one first, from the `heads` on. Tickets may be closed meanwhile."""
+    moved = delays(session, first.keys(), rules, now)
+    left = dict(first)
+    while left:
+        ticket = min(left.values(), key=lambda head: (head.rank + moved[head.track], head.id))
         yield ticket
-        heads[ticket.track] = _after(session, kind, ticket.track, mark)
+        after = session.execute(
+            _AFTER, {"kind": kind, "track": ticket.track, "rank": ticket.rank, "id": ticket.id}
+        ).first()
+        if after is None:
+            del left[ticket.track]
+        else:
+            left[ticket.track] = Waiting(*after)
 
 
-def _after(session: Session, kind: str, track: str, mark: tuple[float, int] | None) -> Ticket | None:
-    query = select(Ticket).where(Ticket.kind == kind, Ticket.track == track, Ticket.closed_at.is_(None))
-    if mark is not None:
-        rank, number = mark
-        query = query.where(or_(Ticket.rank > rank, and_(Ticket.rank == rank, Ticket.id > number)))
-    return session.scalar(query.order_by(Ticket.rank, Ticket.id).limit(1))
-
-
-def of_cohort(session: Session, kind: str, cohort_id: str, limit: int) -> list[Ticket]:
+def of_cohort(session: Session, kind: str, cohort_id: str, limit: int) -> list[Waiting]:
     """Who of that cohort waits for that kind, in their own order."""
-    return list(
-        session.scalars(
-            select(Ticket)
-            .where(Ticket.kind == kind, Ticket.cohort_id == cohort_id, Ticket.closed_at.is_(None))
-            .order_by(Ticket.rank, Ticket.id)
-            .limit(limit)
-        )
-    )
+    rows = session.execute(_OF_COHORT, {"kind": kind, "cohort": cohort_id, "limit": limit})
+    return [Waiting(*row) for row in rows]
+
+
+def serve(session: Session, ticket_id: int, lease_id: int, now: datetime) -> None:
+    """The ticket got its lease."""
+    values = {"number": ticket_id, "state": TicketState.SERVED, "closed_at": now, "lease_id": lease_id}
+    session.execute(_SERVE, values)
 
 
 def anybody_waits(session: Session, kind: str) -> bool:

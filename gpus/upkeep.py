@@ -17,7 +17,7 @@ from cohorts.timetable import sessions_between
 from gpus.borrowers import borrower
 from gpus.decide import decide
 from gpus.hardware import Hardware, Profile
-from gpus.inventory import available
+from gpus.inventory import available, free_slices
 from gpus.leases import end
 from gpus.models import Lease, LeaseState, NodeState, Slice
 from gpus.quota import seconds_left
@@ -30,6 +30,7 @@ GO_ON = timedelta(minutes=15)
 JOB = "job:"
 #: why the hub is asked to stop a server; one that the hub doesn't have is the engine's business
 TELL_HUB = ("idle", "over", "unused")
+YIELDED = "yielded"
 
 
 @dataclass
@@ -75,7 +76,10 @@ def _tend_lease(
         accrue(session, lease, now, hardware.rules.half_life, timezone)
         end(lease, "lost", now)
         return
-    if lease.stopping or lease.holder.startswith(JOB):
+    if lease.holder.startswith(JOB):
+        _tend_job(session, hardware, lease, now, timezone)
+        return
+    if lease.stopping:
         return
     if lesson is not None and lease.class_session_id is None:
         _join_class(session, hardware, lease, lesson, now, timezone)
@@ -83,6 +87,24 @@ def _tend_lease(
         _end_or_go_on(session, hardware, lease, now, timezone)
     elif lease.state is LeaseState.RUNNING and lease.class_session_id is None:
         _watch_idle(hardware, lease, now)
+
+
+def _tend_job(session: Session, hardware: Hardware, lease: Lease, now: datetime, timezone: str) -> None:
+    """A marking makes room for people; one whose worker fell silent holds nothing."""
+    if lease.until is not None and lease.until <= now:
+        accrue(session, lease, now, hardware.rules.half_life, timezone)
+        end(lease, "gone", now)
+    elif lease.stopping is None and is_wanted(session, hardware, lease.kind, now):
+        lease.stopping = YIELDED
+
+
+def is_wanted(session: Session, hardware: Hardware, kind: str, now: datetime) -> bool:
+    """Whether people need slices that markings have: somebody waits, or a class keeps more than are free."""
+    if anybody_waits(session, kind):
+        return True
+    found = holds(session, hardware, kind, now, timedelta())
+    kept = sum(hold.kept for hold in found if hold.since <= now < hold.ends_at)
+    return kept > len(free_slices(session, kind))
 
 
 def _join_class(

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from cohorts.models import Cohort
 from gpus.fair_order import faded
 from gpus.models import Lease, LeaseState, RecentUse, Use
+from gpus.readings import computes_nothing
 
-IDLE_BELOW = 0.02  # a card that computes less than this share of the time does nothing
+_R = table_of(RecentUse)
+_RECENT = select(_R.c.key, _R.c.seconds, _R.c.as_of).where(_R.c.key.in_(bindparam("keys", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def accrue(session: Session, lease: Lease, now: datetime, half_life: timedelta, 
         session.add(row)
     row.seconds += seconds
     row.until_at = now
-    if lease.slice.busy is not None and lease.slice.busy < IDLE_BELOW:
+    if computes_nothing(lease.slice, now):
         row.idle_seconds += seconds
     for key in (person_key(lease.holder), track_key(lease.track)):
         _add_recent(session, key, seconds * lease.share, now, half_life)
@@ -96,7 +99,7 @@ def _add_recent(session: Session, key: str, seconds: float, now: datetime, half_
 
 def recent_use(session: Session, keys: Collection[str], now: datetime, half_life: timedelta) -> dict[str, float]:
     """GPU seconds that still count, by key; keys that never used anything are left out."""
-    rows = session.execute(select(RecentUse.key, RecentUse.seconds, RecentUse.as_of).where(RecentUse.key.in_(keys)))
+    rows = session.execute(_RECENT, {"keys": list(keys)})
     return {key: faded(seconds, now - as_of, half_life) for key, seconds, as_of in rows}
 
 

@@ -1,7 +1,7 @@
-"""The devices for marking that are attached to this machine, each lent to one job at a time.
+"""Devices for marking, each lent to one job at a time: what a sandbox asks of them, and those of this machine alone.
 
-Owns who has which: a lock on a file for each device, so that all processes of the machine agree, and a killed one gives
-its devices back.
+`Devices` owns who has which by a lock on a file for each device, so that all processes of the machine agree, and a
+killed one gives its devices back. Where people and markings share devices, the portal brings a pool that leases them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from courses.kinds import NAME_PATTERN
 from grader.needs import ON_PROCESSOR
@@ -37,12 +38,42 @@ def read_devices(written: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return {kind: tuple(ids) for kind, ids in found.items()}
 
 
+class Lent(Protocol):
+    """A device that a job has."""
+
+    @property
+    def name(self) -> str: ...
+
+    def recalled(self) -> bool:
+        """Whether a person needs it: the job is to stop, give it back, and wait again."""
+
+    def close(self) -> None:
+        """Give the device back; a second call does nothing."""
+
+
+class DevicePool(Protocol):
+    """Devices by kind."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]: ...
+
+    def count(self, kind: str) -> int:
+        """How many there are of that kind, lent or not."""
+
+    def take(self, kind: str) -> Lent | None:
+        """A device of that kind; None when none is to be had now."""
+
+
 class Device:
-    """A device that a job has. Closing it gives it back."""
+    """A device of this machine that a job has. Closing it gives it back."""
 
     def __init__(self, name: str, descriptor: int) -> None:
         self.name = name
         self._descriptor = descriptor
+
+    def recalled(self) -> bool:
+        """Never: devices of this pool are for marking alone."""
+        return False
 
     def close(self) -> None:
         """Give the device back; a second call does nothing."""

@@ -24,8 +24,9 @@ def kept_alive(
     expiry: float,
     stop: threading.Event,
     clock: Callable[[], datetime],
+    recalled: Callable[[], bool] = lambda: False,
 ) -> Iterator[threading.Event]:
-    """Keep the claim alive meanwhile; the event is set when it was lost, or the worker is to stop.
+    """Keep the claim alive; the event is set when it was lost, the worker is to stop, or its device is `recalled`.
 
     `expiry` is after how many seconds of silence the claim is lost. A job that lasts for seconds has its phase written
     down whenever that is another one.
@@ -45,7 +46,7 @@ def kept_alive(
             if waited >= expiry / 3 or phase is not written:
                 waited = 0.0
                 try:
-                    if not jobs.heartbeat(database, job, clock(), phase):
+                    if not jobs.heartbeat(database, job, clock(), phase) or recalled():
                         cancel.set()
                     written = phase
                 except Exception:

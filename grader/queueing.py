@@ -51,6 +51,11 @@ def claim(
     return None
 
 
+def anything_waits(database: Database, needs: str, now: datetime, expiry: float = CLAIM_SECONDS) -> bool:
+    """Whether a marking waits in that lane."""
+    return _something_waits(database, {"since": now - timedelta(seconds=expiry), "needs": needs})
+
+
 def _something_waits(database: Database, asked: Mapping[str, Any]) -> bool:
     with database.read() as session:
         return bool(session.scalar(_ANYTHING, asked))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from grader.devices import Device, Devices
+from grader.devices import DevicePool, Lent
 from grader.needs import ON_PROCESSOR, OTHER_IMAGE, needs_of
 from grader.sandbox.base import Sandbox, SandboxUnavailable
 from grader.sandbox.container_plan import ContainerKind
@@ -30,9 +30,9 @@ class Containers:
 
     sandbox: ContainerSandbox
     image: str
-    devices: Devices
+    devices: DevicePool
 
-    def box(self, image: str | None, device: Device | None) -> Sandbox:
+    def box(self, image: str | None, device: Lent | None) -> Sandbox:
         """Containers of `image`, with `device`."""
         return self.sandbox.using(ContainerKind(image or self.image, (device.name,) if device else ()))
 
@@ -45,7 +45,7 @@ class Containers:
 class Grant:
     """What one job holds: the right to a sandbox, and a device if it needs one. Closing gives it back."""
 
-    def __init__(self, forked: Sandbox, containers: Containers | None = None, device: Device | None = None) -> None:
+    def __init__(self, forked: Sandbox, containers: Containers | None = None, device: Lent | None = None) -> None:
         self._forked, self._containers, self._device = forked, containers, device
 
     @property
@@ -56,6 +56,10 @@ class Grant:
     def sandbox(self, image: str | None) -> Sandbox:
         """Where a job in that image runs (None: the one that is usual here)."""
         return self._forked if self._containers is None else self._containers.box(image, self._device)
+
+    def recalled(self) -> bool:
+        """Whether the job is to give its device back before it is done."""
+        return self._device is not None and self._device.recalled()
 
     def close(self) -> None:
         if self._device is not None:

@@ -186,7 +186,7 @@ class Worker:
     def do(self, job: Job, grant: Grant) -> None:
         """Carry one claimed job through. Whatever goes wrong is logged and the job given back."""
         phases = PhaseClock()
-        with kept_alive(self.database, job, phases, self.expiry, self.stop, self.clock) as cancel:
+        with kept_alive(self.database, job, phases, self.expiry, self.stop, self.clock, grant.recalled) as cancel:
             try:
                 if job.kind is not MarkingKind.FEEDBACK:
                     self._mark(job, grant, phases, cancel)
@@ -196,8 +196,10 @@ class Worker:
                     "marking %s (%s, %s, attempt %s) done", job.marking_id, job.assignment, job.username, job.number
                 )
             except (ClaimLost, Cancelled):
-                if self.stop.is_set() and jobs.requeue(self.database, job):
-                    log.info("marking %s given back, stopping", job.marking_id)
+                recalled = grant.recalled()
+                if (self.stop.is_set() or recalled) and jobs.requeue(self.database, job):
+                    why = "somebody waits for its device" if recalled else "stopping"
+                    log.info("marking %s given back, %s", job.marking_id, why)
                 else:
                     log.warning("marking %s was taken over by another worker", job.marking_id)
             except SandboxAway as error:

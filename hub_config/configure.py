@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
+from typing import Any
 
 from traitlets.config import Config, PyFileConfigLoader
 
 from hub_config.auth import DemoAuthenticator
 from hub_config.consent import TrustedClients
+from hub_config.docker_spawner import CampusDockerSpawner
+from hub_config.lab_settings import CONTAINER_SPAWNERS
+from hub_config.logs import build_logging, ensure_lines, log_request
 from hub_config.oauth import configure_provider
 from hub_config.pages import LOGO, TEMPLATES
 from hub_config.roles import PORTAL, build_roles
-from hub_config.services import build_services
+from hub_config.services import build_services, build_warden
 from hub_config.settings import HubSettings
 from hub_config.spawner import CampusLocalProcessSpawner
 
@@ -21,6 +26,7 @@ log = logging.getLogger(__name__)
 
 def configure(c: Config, settings: HubSettings) -> None:
     """Set up the hub of this campus, then let DATA/jupyterhub_config.d/*.py have the last word."""
+    configure_logs(c, settings)
     configure_addresses(c, settings)
     configure_state(c, settings)
     configure_proxy(c, settings)
@@ -32,21 +38,22 @@ def configure(c: Config, settings: HubSettings) -> None:
     configure_servers(c, settings)
     configure_spawner(c, settings)
     configure_pages(c)
-    configure_logs()
     load_additions(c, settings)
 
 
 def configure_addresses(c: Config, settings: HubSettings) -> None:
-    """The hub listens on this machine only; people come through the proxy, under the public address."""
+    """The hub listens where programs beside it and labs reach it; people come through the proxy's public address."""
     c.JupyterHub.bind_url = "http://" + settings.public_url.split("://", 1)[1]
     c.JupyterHub.public_url = settings.public_url + "/"
-    c.JupyterHub.hub_ip = "127.0.0.1"
+    c.JupyterHub.hub_ip = settings.hub_listen
     c.JupyterHub.hub_port = settings.hub_port
+    if settings.hub_listen != "127.0.0.1":
+        c.JupyterHub.hub_connect_url = settings.hub_api_url.removesuffix("/hub/api")
 
 
 def configure_state(c: Config, settings: HubSettings) -> None:
-    """Everything the hub has to remember lies in one folder."""
-    c.JupyterHub.db_url = f"sqlite:///{settings.state / 'jupyterhub.sqlite'}"
+    """What the hub has to remember lies in one folder, or in a database of the site's."""
+    c.JupyterHub.db_url = settings.hub_database_url
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(settings.state / "cookie_secret")
 
@@ -82,18 +89,33 @@ def configure_sessions(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.oauth_token_expires_in = DAY
     c.JupyterHub.tornado_settings = {
         "cookie_options": {"SameSite": "Lax", **({"secure": True} if settings.public_url.startswith("https:") else {})},
+        "log_function": log_request,
         "oauth_no_confirm_list": TrustedClients(),
         "headers": {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"},
     }
 
 
 def configure_roles(c: Config, settings: HubSettings) -> None:
-    c.JupyterHub.load_roles = build_roles(settings.admins)
+    c.JupyterHub.load_roles = build_roles(
+        settings.admins, warden=settings.spawner in CONTAINER_SPAWNERS, metrics=bool(settings.metrics_token)
+    )
 
 
 def configure_services(c: Config, settings: HubSettings) -> None:
-    """The portal is where people arrive."""
-    c.JupyterHub.services = build_services(portal_origin=settings.portal_origin, portal_token=settings.portal_token)
+    """The portal is where people arrive; where labs are containers, a warden looks after them."""
+    c.JupyterHub.services = build_services(
+        portal_origin=settings.portal_origin,
+        portal_token=settings.portal_token,
+        metrics_token=settings.metrics_token,
+    )
+    if settings.spawner in CONTAINER_SPAWNERS:
+        warden = build_warden(
+            campus=settings.labs.campus,
+            portal_url=settings.portal_url,
+            lease_token=settings.labs.lease_token,
+            environ=os.environ,
+        )
+        c.JupyterHub.services = [*c.JupyterHub.services, warden]
     c.JupyterHub.default_url = f"/services/{PORTAL}/"
 
 
@@ -106,14 +128,26 @@ def configure_servers(c: Config, settings: HubSettings) -> None:
     c.Spawner.start_timeout = 180
     c.Spawner.http_timeout = 60
     c.Spawner.options_from_form = "simple"
+    c.Spawner.apply_user_options = keep_options
     c.Spawner.ip = "127.0.0.1"
+
+
+def keep_options(spawner: Any, options: dict[str, Any]) -> None:
+    """What a person chose stays where it is: spawners look into `user_options` for what they know."""
 
 
 def configure_spawner(c: Config, settings: HubSettings) -> None:
     """Where servers run. A spawner other than ours is configured in jupyterhub_config.d."""
-    if settings.spawner != "local":
+    if settings.spawner == "local":
+        configure_local(c, settings)
+    elif settings.spawner == "docker":
+        configure_docker(c, settings)
+    else:
         c.JupyterHub.spawner_class = settings.spawner
-        return
+
+
+def configure_local(c: Config, settings: HubSettings) -> None:
+    """Servers as processes of one account."""
     log.warning(
         "Servers run as processes of one account and are NOT isolated from each other or from the hub: "
         "for a demonstration among people who trust each other only."
@@ -129,14 +163,36 @@ def configure_spawner(c: Config, settings: HubSettings) -> None:
     c.CampusLocalProcessSpawner.term_timeout = 5
 
 
+def configure_docker(c: Config, settings: HubSettings) -> None:
+    """Servers as containers of one engine, on the hardware that the portal grants."""
+    labs = settings.labs
+    c.JupyterHub.spawner_class = CampusDockerSpawner
+    c.CampusDockerSpawner.ip = "0.0.0.0"
+    c.CampusDockerSpawner.hub_connect_url = labs.network.hub_url
+    c.CampusDockerSpawner.portal_url = labs.network.portal_url
+    c.CampusDockerSpawner.portal_url_of_hub = settings.portal_url
+    c.CampusDockerSpawner.lease_token = labs.lease_token
+    c.CampusDockerSpawner.campus = labs.campus
+    c.CampusDockerSpawner.network = labs.network
+    c.CampusDockerSpawner.homes = labs.homes
+    c.CampusDockerSpawner.home_quota = labs.home_quota
+    c.CampusDockerSpawner.offerings = labs.offerings
+    c.CampusDockerSpawner.course_data = labs.course_data
+    c.CampusDockerSpawner.concurrent_starts = labs.concurrent_starts
+    c.CampusDockerSpawner.locale = settings.locale
+    c.CampusDockerSpawner.time_zone = settings.timezone
+
+
 def configure_pages(c: Config) -> None:
     """The hub's few pages look and speak like the portal's."""
     c.JupyterHub.template_paths = [str(TEMPLATES)]
     c.JupyterHub.logo_file = str(LOGO)
 
 
-def configure_logs() -> None:
-    """Sign-ins, spawns and requests are told; every cookie that JupyterHub renews isn't."""
+def configure_logs(c: Config, settings: HubSettings) -> None:
+    """Sign-ins, spawns and requests are told, in the form that the site chose; every renewed cookie isn't."""
+    ensure_lines(settings.log_format)
+    c.JupyterHub.logging_config = build_logging(settings.log_format)
     logging.getLogger("tornado.application").setLevel(logging.WARNING)
 
 

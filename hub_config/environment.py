@@ -7,7 +7,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 PREFIX = "BITGOEUL_"
+_UNITS = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 class SettingsError(Exception):
@@ -33,6 +37,30 @@ class Environment:
             raise SettingsError(f"{PREFIX}{name} is not set; {why}.")
         return value
 
+    def required_secret(self, name: str, why: str) -> str:
+        value = self.secret(name)
+        if not value:
+            raise SettingsError(f"{PREFIX}{name} is not set, nor {PREFIX}{name}_FILE; {why}.")
+        return value
+
+    def database_url(self, name: str, default: str) -> str:
+        """A database's URL, with the password of DATABASE_PASSWORD where the URL carries none. SQLite has none."""
+        url, password = self.text(name, default), self.secret("DATABASE_PASSWORD")
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise SettingsError(
+                f"{PREFIX}{name} is no database URL; write sqlite:////path/file.db or "
+                "postgresql+psycopg://user@host/name."
+            ) from None
+        if not password or parsed.get_backend_name() == "sqlite":
+            return url
+        if parsed.password:
+            raise SettingsError(
+                f"{PREFIX}{name} carries a password, and {PREFIX}DATABASE_PASSWORD is set too; leave it out of the URL."
+            )
+        return parsed.set(password=password).render_as_string(hide_password=False)
+
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         value = self.text(name, default).lower()
         if value not in allowed:
@@ -51,6 +79,15 @@ class Environment:
             raise SettingsError(f"{PREFIX}{name} is {value!r}; it must be a whole number from 1 up.")
         return int(value)
 
+    def size(self, name: str) -> int:
+        """Bytes, written with K, M, G or T where that is shorter; 0, the default, is no limit."""
+        value = self.text(name, "0").upper().removesuffix("B")
+        unit = value[-1:] if value[-1:] in _UNITS else ""
+        number = value.removesuffix(unit) if unit else value
+        if not number.isascii() or not number.isdigit():
+            raise SettingsError(f"{PREFIX}{name} is {value!r}; write a size such as 10G, or 0 for no limit.")
+        return int(number) * (_UNITS[unit] if unit else 1)
+
     def names(self, name: str) -> tuple[str, ...]:
         return tuple(word.strip() for word in self.text(name).split(",") if word.strip())
 
@@ -68,16 +105,20 @@ class Environment:
 
     def secret(self, name: str) -> str:
         """The secret in NAME, or the content of the file that NAME_FILE names."""
-        value, file = self.text(name), self.text(name + "_FILE")
+        return self.raw_secret(PREFIX + name)
+
+    def raw_secret(self, name: str) -> str:
+        """A secret that is not ours, by its whole name."""
+        value, file = self.raw(name), self.raw(name + "_FILE")
         if value and file:
-            raise SettingsError(f"{PREFIX}{name} and {PREFIX}{name}_FILE are both set; keep one of them.")
+            raise SettingsError(f"{name} and {name}_FILE are both set; keep one of them.")
         if not file:
             return value
         try:
             return Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(
-                f"{PREFIX}{name}_FILE is {file!r} and can't be read ({error.__class__.__name__}); "
+                f"{name}_FILE is {file!r} and can't be read ({error.__class__.__name__}); "
                 "name a text file that this account may read."
             ) from error
 

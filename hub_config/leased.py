@@ -9,26 +9,31 @@ still gives it back when the server ends.
 
 from __future__ import annotations
 
-import secrets
 from html import escape
 from typing import Any
 
-from jupyterhub.spawner import Spawner, SpawnException
+from jupyterhub.spawner import SpawnException
 from traitlets import Unicode
+from traitlets.config import LoggingConfigurable
 
 from hub_config import words
 from hub_config.leases import Grant, LeaseClient, LeaseError, NoneFree, PortalAway
+from hub_config.logs import REQUEST, is_sane, new_request
 
 _clients: dict[tuple[str, str], LeaseClient] = {}
 
 
-class LeasedSpawner(Spawner):
-    """Adds `take_hardware`, `say_running` and `give_hardware_back` to a spawner."""
+class LeasedSpawner(LoggingConfigurable):
+    """Adds `take_hardware`, `say_running` and `give_hardware_back` to a spawner.
+
+    No Spawner itself: JupyterHub refuses one that can't start, stop and poll.
+    """
 
     portal_url = Unicode(config=True, help="The portal as a server reaches it.")
     portal_url_of_hub = Unicode(config=True, help="The portal as the hub reaches it; portal_url unless set.")
     lease_token = Unicode(config=True, help="The secret under which the hub asks the portal for leases.")
 
+    user_options: dict[str, Any]
     lease_id: int | None = None
     request_id = ""
 
@@ -42,7 +47,8 @@ class LeasedSpawner(Spawner):
 
     async def take_hardware(self) -> Grant:
         """What this server may have; SpawnException with a sentence, and where to wait, when there is none."""
-        self.request_id = secrets.token_hex(6)
+        self.request_id = self._take_request()
+        REQUEST.set(self.request_id)
         profile = self.user_options.get("profile", "")
         try:
             grant = await self.leases.grant(
@@ -72,6 +78,21 @@ class LeasedSpawner(Spawner):
             self.request_id,
         )
         return grant
+
+    def _take_request(self) -> str:
+        """The id under which the portal asked for this start, else a new one.
+
+        JupyterHub keeps a start's options for the next one that names none; the id is good for this start only.
+        """
+        options: dict[str, Any] = self.user_options
+        asked = options.get("request")
+        if asked is None:
+            return new_request()
+        rest = {name: value for name, value in options.items() if name != "request"}
+        self.user_options = rest
+        if self.orm_spawner is not None:
+            self.orm_spawner.user_options = rest
+        return asked if is_sane(asked) else new_request()
 
     async def say_running(self, *, device: str = "", node: str = "") -> None:
         """Tell the portal that the leased slice is in use. A portal that is away learns it when it next looks."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from hub_config.logs import REQUEST, REQUEST_HEADER
 from hub_config.words import PORTAL_AWAY, Sentence
 
 
@@ -119,7 +120,8 @@ class LeaseClient:
 
     async def _send(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = await self._http.post(path, json=body)
+            known = REQUEST.get()
+            answer = await self._http.post(path, json=body, headers={REQUEST_HEADER: known} if known else None)
         except httpx.HTTPError as error:
             raise PortalAway(PORTAL_AWAY) from error
         if answer.is_success:

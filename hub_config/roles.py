@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 PORTAL = "portal"
+METRICS = "metrics"
+WARDEN = "warden"
 ADMINISTRATORS = "campus-administrators"
 GRADING_SERVERS = "grading-servers"
 ENTER_PORTAL = f"access:services!service={PORTAL}"
@@ -30,6 +32,12 @@ PORTAL_SCOPES = (
     f"shares!group={GRADING_SERVERS}",
 )
 
+#: what Prometheus may do: read the hub's figures (/hub/metrics), and nothing else
+METRICS_SCOPES = ("read:metrics",)
+
+#: what the warden may do: see who has a server
+WARDEN_SCOPES = ("list:users", "read:servers")
+
 #: what an administrator may do at the hub's own pages: see people and servers, start and stop servers; not enter them
 ADMINISTRATOR_SCOPES = (
     "admin-ui",
@@ -45,8 +53,12 @@ ADMINISTRATOR_SCOPES = (
 )
 
 
-def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
-    """The hub's `load_roles`. `admins` are administrators by setting; others get there through the group.
+def build_roles(admins: Iterable[str], *, warden: bool = False, metrics: bool = False) -> list[dict[str, Any]]:
+    """The hub's `load_roles`; with `warden`, also that of the warden of labs in containers.
+
+    `admins` are administrators by setting; others get there through the group.
+
+    `metrics` says whether a program reads the hub's figures.
 
     Nobody is an administrator in JupyterHub's own sense: its `admin` flag can enter every server, and outlives the
     setting that granted it. These lists are exact: a name that leaves them loses the role when the hub starts.
@@ -62,4 +74,6 @@ def build_roles(admins: Iterable[str]) -> list[dict[str, Any]]:
             "users": sorted(admins),
             "groups": [ADMINISTRATORS],
         },
+        *([{"name": "metrics", "scopes": list(METRICS_SCOPES), "services": [METRICS]}] if metrics else []),
+        *([{"name": "warden", "scopes": list(WARDEN_SCOPES), "services": [WARDEN]}] if warden else []),
     ]

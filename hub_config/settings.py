@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from hub_config.environment import PREFIX, Environment, SettingsError
+from hub_config.lab_settings import CONTAINER_SPAWNERS, LabSettings, read_lab_settings
 from hub_config.providers import SIGN_INS, Provider, read_provider
 
 __all__ = ["HubSettings", "SettingsError", "read_settings"]
@@ -22,7 +23,9 @@ class HubSettings:
     homes: Path
     offerings: Path
     public_url: str
+    hub_listen: str
     hub_api_url: str
+    hub_database_url: str = field(repr=False)
     portal_url: str
     portal_token: str = field(repr=False)
     proxy_api_url: str
@@ -37,6 +40,9 @@ class HubSettings:
     spawner: str
     cleanup_servers: bool
     concurrent_spawns: int
+    metrics_token: str = field(repr=False)
+    log_format: str
+    labs: LabSettings
 
     @property
     def state(self) -> Path:
@@ -58,30 +64,43 @@ def read_settings(environ: Mapping[str, str]) -> HubSettings:
     """Settings from `environ` (BITGOEUL_*, CONFIGPROXY_AUTH_TOKEN); SettingsError for the first one that is wrong."""
     env = Environment(environ)
     data = Path(env.required("DATA", "name the folder in which the campus keeps its data")).expanduser().resolve()
+    offerings = Path(env.text("OFFERINGS", str(data / "offerings")))
     production = env.flag("PRODUCTION")
+    hub_api_url = _hub_api_url(env)
+    portal_url = env.url("PORTAL_URL", "http://127.0.0.1:8010/services/portal")
+    public_url = _public_url(env, production)
     sign_in = env.choice("SIGN_IN", SIGN_INS, "demo")
+    demo_secret = _demo_secret(env, sign_in, production)
+    spawner = _spawner(env, production)
     return HubSettings(
         data=data,
         homes=Path(env.text("HOMES", str(data / "homes"))),
-        offerings=Path(env.text("OFFERINGS", str(data / "offerings"))),
-        public_url=_public_url(env, production),
-        hub_api_url=_hub_api_url(env),
-        portal_url=env.url("PORTAL_URL", "http://127.0.0.1:8010/services/portal"),
-        portal_token=env.required(
+        offerings=offerings,
+        public_url=public_url,
+        hub_listen=env.text("HUB_LISTEN", "127.0.0.1"),
+        hub_api_url=hub_api_url,
+        hub_database_url=env.database_url("HUB_DATABASE_URL", f"sqlite:///{data / 'hub' / 'jupyterhub.sqlite'}"),
+        portal_url=portal_url,
+        portal_token=env.required_secret(
             "PORTAL_TOKEN", "portal and hub prove themselves to each other with it; set the same in both"
         ),
         proxy_api_url=env.url("PROXY_API_URL", "http://127.0.0.1:8001"),
         proxy_token=_proxy_token(env),
         sign_in=sign_in,
-        demo_secret=_demo_secret(env, sign_in, production),
+        demo_secret=demo_secret,
         provider=read_provider(env, sign_in),
         admins=tuple(dict.fromkeys(name.lower() for name in env.names("ADMINS"))),
         locale=env.choice("LOCALE", ("ko", "en"), "ko"),
         timezone=_timezone(env),
         production=production,
-        spawner=_spawner(env, production),
-        cleanup_servers=env.flag("CLEANUP_SERVERS", default=True),
+        spawner=spawner,
+        cleanup_servers=env.flag("CLEANUP_SERVERS", default=spawner not in CONTAINER_SPAWNERS),
         concurrent_spawns=env.number("CONCURRENT_SPAWNS", 100),
+        metrics_token=_metrics_token(env),
+        log_format=env.choice("LOG_FORMAT", ("text", "json"), "text"),
+        labs=read_lab_settings(
+            env, spawner=spawner, hub_api_url=hub_api_url, portal_url=portal_url, offerings=str(offerings.absolute())
+        ),
     )
 
 
@@ -100,14 +119,24 @@ def _hub_api_url(env: Environment) -> str:
 
 
 def _proxy_token(env: Environment) -> str:
-    token = env.raw("CONFIGPROXY_AUTH_TOKEN")
+    token = env.raw_secret("CONFIGPROXY_AUTH_TOKEN")
     if not token:
         raise SettingsError("CONFIGPROXY_AUTH_TOKEN is not set; give hub and proxy the same random text.")
     return token
 
 
+def _metrics_token(env: Environment) -> str:
+    token = env.secret("METRICS_TOKEN")
+    if token and len(token) < 32:
+        raise SettingsError(
+            f"{PREFIX}METRICS_TOKEN has {len(token)} characters; it needs at least 32. "
+            "Make one with `openssl rand -hex 32`, or leave it out: then no program reads the metrics."
+        )
+    return token
+
+
 def _demo_secret(env: Environment, sign_in: str, production: bool) -> str:
-    secret = env.text("DEMO_SECRET")
+    secret = env.secret("DEMO_SECRET")
     if sign_in != "demo":
         return ""
     if production:
@@ -132,9 +161,10 @@ def _timezone(env: Environment) -> str:
 
 def _spawner(env: Environment, production: bool) -> str:
     spawner = env.text("SPAWNER", "local")
-    if spawner != "local" and "." not in spawner:
+    if spawner not in ("local", *CONTAINER_SPAWNERS) and "." not in spawner:
         raise SettingsError(
-            f"{PREFIX}SPAWNER is {spawner!r}; it must be local, or the path of a spawner's class such as package.Class."
+            f"{PREFIX}SPAWNER is {spawner!r}; it must be one of {', '.join(('local', *CONTAINER_SPAWNERS))}, or the "
+            "path of a spawner's class such as package.Class."
         )
     if spawner == "local" and production:
         raise SettingsError(

@@ -10,10 +10,9 @@ can't open, and a log. It outlives a killed hub and is adopted by the next; `sto
 from __future__ import annotations
 
 import asyncio
-import html
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
@@ -23,6 +22,8 @@ from traitlets import Dict, Unicode, default
 
 from hub_config import words
 from hub_config.names import folder_of, offering_of
+from hub_config.progress import MILESTONES, event
+from hub_config.server_environment import build_environment
 
 LAB_CONFIG = Path(__file__).parent / "lab"
 #: the only variables of the hub's own environment that servers inherit: where certificates and temporary files are,
@@ -35,12 +36,6 @@ INHERITED = (
     "OPENBLAS_L2_SIZE",
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
-)
-#: what a starting server writes into its log, what that means to the person who waits, and how far it is
-MILESTONES = (
-    ("jupyterlab | extension was successfully loaded", 55, words.LOADING_LAB),
-    ("assignment_list | extension was successfully loaded", 75, words.LOADING_ASSIGNMENTS),
-    ("is running at", 90, words.OPENING),
 )
 LOOK_EVERY = 0.2
 LOG_TAIL = 4000
@@ -69,7 +64,7 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
 
     @default("cmd")
     def _cmd_default(self) -> list[str]:
-        return [str(Path(sys.executable).parent / "jupyterhub-singleuser")]
+        return [sys.executable, "-P", "-s", "-m", "hub_config.lab.start"]
 
     @default("args")
     def _args_default(self) -> list[str]:
@@ -104,8 +99,9 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
                 locale=locale,
                 time_zone=self.time_zone,
                 portal_url=self.portal_url,
-                offering=self.offering,
                 work_folder=self.work_folder,
+                lab_config=LAB_CONFIG,
+                programs=str(Path(sys.executable).parent),
                 inherited=self.inherited,
             )
         )
@@ -181,50 +177,18 @@ class CampusLocalProcessSpawner(LocalProcessSpawner):
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """How far the start has come, as the server's own log tells it."""
-        yield _event(10, words.HOME_READY)
+        yield event(10, words.HOME_READY)
         waited_for = list(MILESTONES)
         running = False
         while waited_for:
             if self.pid and not running:
                 running = True
-                yield _event(30, words.PROCESS_STARTED)
+                yield event(30, words.PROCESS_STARTED)
             log = _tail(self.log_path, limit=200_000) if running else ""
             while waited_for and waited_for[0][0] in log:
                 _, percent, sentence = waited_for.pop(0)
-                yield _event(percent, sentence)
+                yield event(percent, sentence)
             await asyncio.sleep(LOOK_EVERY)
-
-
-def build_environment(
-    *,
-    username: str,
-    home: Path,
-    locale: str,
-    time_zone: str,
-    portal_url: str,
-    offering: str | None,
-    work_folder: Path,
-    inherited: Mapping[str, str],
-) -> dict[str, str]:
-    """A server's environment from scratch. It holds no secret; JupyterHub adds the server's own token."""
-    config = [LAB_CONFIG / ("grading" if offering else "learner"), LAB_CONFIG / "common"]
-    if locale == "ko":
-        config.append(LAB_CONFIG / "korean")
-    env = {
-        **inherited,
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(home),
-        "USER": username,
-        "SHELL": "/bin/bash",
-        "LANG": "C.UTF-8",
-        "TZ": time_zone,
-        "JUPYTER_CONFIG_PATH": os.pathsep.join(map(str, config)),
-        "BITGOEUL_PORTAL_URL": portal_url,
-        "BITGOEUL_LOCALE": locale,
-    }
-    if offering:
-        env |= {"BITGOEUL_OFFERING": offering, "BITGOEUL_OFFERING_FOLDER": str(work_folder)}
-    return env
 
 
 def runs_server(pid: int, prefix: str) -> bool:
@@ -241,10 +205,6 @@ def runs_server(pid: int, prefix: str) -> bool:
 def _literal(folder: Path) -> str:
     """`folder` as a value of a JupyterHub setting in which braces are placeholders."""
     return str(folder).replace("{", "{{").replace("}", "}}")
-
-
-def _event(percent: int, sentence: words.Sentence) -> dict[str, Any]:
-    return {"progress": percent, "message": html.unescape(sentence.both()), "html_message": sentence.html()}
 
 
 def _tail(path: Path, limit: int = LOG_TAIL) -> str:

@@ -73,9 +73,65 @@ SERVER_DIED = Sentence(
     "서버가 시작하다가 멈췄습니다. 다시 시도하고, 되풀이되면 담당 강사에게 알려 주세요.",
     "The server stopped while it was starting. Try again; if it happens again, tell your instructor.",
 )
+SERVER_SLOW = Sentence(
+    "서버가 제시간에 시작되지 않았습니다. 다시 시도하고, 되풀이되면 담당 강사에게 알려 주세요.",
+    "The server did not start in time. Try again; if it happens again, tell your instructor.",
+)
 
 PORTAL_AWAY = Sentence(
     "포털이 응답하지 않아 서버를 시작하지 못했습니다. 잠시 뒤에 다시 시도해 주세요.",
     "The portal does not answer, so your server can't be started. Try again in a minute.",
 )
 WAITING_ROOM = Sentence("대기실로 가기", "Go to the waiting room")
+
+PULLING = Sentence("서버 이미지를 받고 있습니다({share}%).", "Fetching the server's image ({share} %).")
+STILL_PULLING = Sentence(
+    "서버 이미지를 아직 받고 있습니다. 몇 분 뒤에 다시 시작해 주세요.",
+    "The server's image is still being fetched. Start again in a few minutes.",
+)
+HARDWARE_GRANTED = Sentence("사용할 장비를 정했습니다: {hardware}", "Your hardware is settled: {hardware}")
+CONTAINER_MADE = Sentence("서버 컨테이너를 만들었습니다.", "Your server's container is made.")
+CONTAINER_STARTED = Sentence("서버 컨테이너를 시작했습니다.", "Your server's container has started.")
+
+ENGINE_AWAY = Sentence(
+    "컨테이너 엔진이 응답하지 않아 서버를 시작하지 못했습니다. 다시 시도하고, 안 되면 운영 사무실에 알려 주세요.",
+    "The container engine does not answer, so your server can't be started. Try again in a minute; if it still fails, "
+    "tell the programme office.",
+)
+ENGINE_REFUSED = Sentence(
+    "컨테이너 엔진이 서버를 시작하지 못했습니다. 다시 시도하고, 되풀이되면 운영 사무실에 알려 주세요.",
+    "The container engine could not start your server. Try again; if it happens again, tell the programme office.",
+)
+IMAGE_MISSING = Sentence(
+    "서버 이미지 {image}을(를) 찾지 못했습니다. 운영 사무실에 알려 주세요.",
+    "The server's image {image} was not found. Tell the programme office.",
+)
+IMAGE_AWAY = Sentence(
+    "이미지 저장소가 응답하지 않아 {image}을(를) 받지 못했습니다. 잠시 뒤에 다시 시도해 주세요.",
+    "The image {image} could not be fetched because its registry does not answer. Try again in a few minutes.",
+)
+NO_GPU_RUNTIME = Sentence(
+    "이 장비에 GPU 실행 환경이 없어 GPU 서버를 시작하지 못했습니다. CPU로 시작하고, 운영 사무실에 알려 주세요.",
+    "This machine has no GPU runtime, so a server with a GPU can't be started. You can start on CPU; "
+    "tell the programme office.",
+)
+NO_SUCH_DEVICE = Sentence(
+    "배정된 GPU가 응답하지 않아 서버를 시작하지 못했습니다. 다시 시도하고, 되풀이되면 운영 사무실에 알려 주세요.",
+    "The GPU that was assigned to you does not answer. Try again; if it happens again, tell the programme office.",
+)
+NO_SPACE = Sentence(
+    "디스크에 빈 공간이 없어 서버를 시작하지 못했습니다. 운영 사무실에 알려 주세요.",
+    "There is no space left on the disk, so your server can't be started. Tell the programme office.",
+)
+NO_ADDRESS = Sentence(
+    "네트워크에 빈 주소가 없어 서버를 시작하지 못했습니다. 잠시 뒤에 다시 시도해 주세요.",
+    "There is no free network address, so your server can't be started. Try again in a few minutes.",
+)
+NO_HOME = Sentence(
+    "홈 폴더를 준비하지 못해 서버를 시작하지 못했습니다. 운영 사무실에 알려 주세요.",
+    "Your home folder could not be prepared, so your server can't be started. Tell the programme office.",
+)
+NOT_FENCED = Sentence(
+    "서버 네트워크 설정이 맞지 않아 서버를 시작하지 않았습니다. 운영 사무실에 알려 주세요.",
+    "The servers' network isn't set up as it must be, so your server was not started. Tell the programme office.",
+)

@@ -19,7 +19,6 @@ from cohorts.database import Database, migrate
 from cohorts.hub_sync import Hub, keep_in_sync
 from cohorts.people import ensure_administrators
 from courses.catalogue import load_catalogue
-from gpus.hardware import Hardware, HardwareError, load_hardware
 from gpus.inventory import apply_declared
 from gpus.writer import deciding
 from grader.storage import Storage
@@ -32,9 +31,10 @@ from portal.api import timetable as timetable_api
 from portal.api.metrics import MetricsPage
 from portal.attempt_watch import AttemptWatch
 from portal.context import Campus
+from portal.declared_hardware import open_hardware
 from portal.errors import add_error_handlers, refuse_large
 from portal.hub_sign_in import HubSignIn
-from portal.middleware import BodyLimit, SecurityHeaders
+from portal.middleware import BodyLimit, RequestTrail, SecurityHeaders
 from portal.pages import (
     admin,
     feedback,
@@ -51,6 +51,7 @@ from portal.pages import (
     timetable,
 )
 from portal.pages.rendering import STATIC, find_htmx
+from portal.request_figures import RequestFigures
 from portal.rules import check_complete, enforce
 from portal.sandboxing import devices_of
 from portal.settings import PortalSettings, SettingsError
@@ -106,6 +107,9 @@ def create_app(settings: PortalSettings) -> FastAPI:
     app.state.settings = settings
     app.add_middleware(BodyLimit, limit=BODY_LIMIT, unbounded=f"{prefix}/api/exchange/", refuse=refuse_large)
     app.add_middleware(SecurityHeaders, static=f"{prefix}/static/")
+    app.state.request_figures = RequestFigures()
+    quiet = (f"{prefix}/static/", f"{prefix}/api/health", f"{prefix}/api/metrics")
+    app.add_middleware(RequestTrail, figures=app.state.request_figures, quiet=quiet)
     add_error_handlers(app)
     for router in ROUTERS:
         # the exchange bounds its own streams, by the assignment's rules
@@ -163,14 +167,6 @@ def open_campus(settings: PortalSettings) -> Campus:
     )
 
 
-def open_hardware(settings: PortalSettings) -> Hardware:
-    """What the site declares. Raises SettingsError."""
-    try:
-        return load_hardware(settings.hardware)
-    except HardwareError as error:
-        raise SettingsError(f"The declared hardware can't be used. {error}") from error
-
-
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: PortalSettings = app.state.settings
@@ -189,7 +185,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     steward = Steward(here)
     steward.start()
     watch = app.state.attempt_watch = AttemptWatch(here.database)
-    app.state.metrics_page = MetricsPage()
+    app.state.metrics_page = MetricsPage(app.state.request_figures.page, here.in_step.is_set)
     watch.start()
     try:
         yield

@@ -106,7 +106,8 @@ def build_environment(environ: Mapping[str, str], folder: Path, addresses: Addre
         "TIMEZONE": "Asia/Seoul",
     }
     kept = {name: value for name, value in environ.items() if name in INHERITED or name.startswith(INHERITED_PREFIXES)}
-    environment = {PREFIX + name: value for name, value in defaults.items()} | kept
+    unless_in_a_file = {name: value for name, value in defaults.items() if PREFIX + name + "_FILE" not in kept}
+    environment = {PREFIX + name: value for name, value in unless_in_a_file.items()} | kept
     # always this start's own, whatever the shell says
     environment[PREFIX + "DATA"] = str(folder)
     environment["CONFIGPROXY_AUTH_TOKEN"] = environ.get("CONFIGPROXY_AUTH_TOKEN") or secrets["proxy_token"]
@@ -169,7 +170,7 @@ def build_programs(environment: Mapping[str, str], folder: Path, addresses: Addr
 
 
 def _is_secret(name: str) -> bool:
-    return name.startswith(PREFIX) and name.endswith(("_TOKEN", "_SECRET", "_CLIENT_ID"))
+    return name.startswith(PREFIX) and name.removesuffix("_FILE").endswith(("_TOKEN", "_SECRET", "_CLIENT_ID"))
 
 
 def _listens(port: int) -> bool:

@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "up": ("portal.commands.up", "Start a whole campus on this machine."),
+    "init": ("portal.commands.init", "Make the secrets and settings of a campus in containers."),
     "doctor": ("portal.commands.doctor", "Say what this machine has, what is missing, and what to do."),
     "cohort": ("portal.commands.cohort", "Open, list and show cohorts."),
     "roster": ("portal.commands.roster", "Preview and apply a cohort's roster from a CSV file."),
@@ -18,6 +19,7 @@ COMMANDS = {
     "grade": ("portal.commands.grade", "Mark one notebook on its own."),
     "autograde": ("portal.commands.autograde", "Drop-in for `nbgrader autograde` in any course folder."),
     "worker": ("portal.commands.worker", "Mark what students hand in, until stopped."),
+    "node": ("portal.commands.node", "On a GPU node: tell the portal what its cards do, until stopped."),
     "backup": ("portal.commands.backup", "Write everything the campus knows into one file."),
     "restore": ("portal.commands.restore", "Bring a backup into an empty data folder."),
 }

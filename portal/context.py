@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from gpus.hardware import CPU_ONLY, Hardware
 from grader.storage import Storage
 from portal.hub_sign_in import HubSignIn
 from portal.settings import PortalSettings
+from portal.waiting_board import WaitingBoard
 
 
 @dataclass
@@ -46,6 +48,11 @@ class Campus:
     def desk(self) -> Desk:
         """Where slices are asked for and given back."""
         return Desk(self.database, self.hardware, self.settings.timezone)
+
+    @cached_property
+    def board(self) -> WaitingBoard:
+        """Where everybody stands who holds or waits for a slice."""
+        return WaitingBoard(self.database, self.hardware)
 
     def note_sync(self, result: SyncReport | CampusError) -> None:
         """Remember whether the hub is as the database says."""

@@ -20,7 +20,7 @@ from cohorts.errors import CampusError, Invalid, TooLarge
 from grader.release_report import ReleaseRefused
 from portal.context import campus
 from portal.identity import SignInNeeded
-from portal.middleware import HEADERS
+from portal.middleware import HEADERS, REQUEST_HEADER
 from portal.pages.rendering import page
 
 log = logging.getLogger("bitgoeul.portal")
@@ -88,12 +88,20 @@ async def _fault(request: Request, error: Exception) -> Response:
         request,
         _Answer(
             500,
-            "Something went wrong on our side, and was logged. Try again; if it stays, tell your programme office.",
-            "시스템 오류가 발생해 기록해 두었습니다. 다시 시도해 보고, 계속되면 운영 사무실에 알려 주세요.",
+            "Something went wrong on our side, and was logged. Try again; if it stays, tell your programme office "
+            f"this number: {_request_id(request)}",
+            "시스템 오류가 발생해 기록해 두었습니다. 다시 시도해 보고, 계속되면 운영 사무실에 이 번호를 알려 주세요: "
+            f"{_request_id(request)}",
         ),
     )
     response.headers.update(HEADERS)  # this one answer is made outside of the middleware
+    response.headers[REQUEST_HEADER] = _request_id(request)
     return response
+
+
+def _request_id(request: Request) -> str:
+    """The id under which the log tells of this request."""
+    return str(getattr(request.state, "request_id", ""))
 
 
 def answer(request: Request, error: CampusError) -> Response:
@@ -108,4 +116,4 @@ def answer(request: Request, error: CampusError) -> Response:
         here = campus(request)
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{here.prefix}/sign-in?next={quote(wanted)}", 303)
-    return page(request, "error.html", {"error": error}, status=error.status)
+    return page(request, "error.html", {"error": error, "request_id": _request_id(request)}, status=error.status)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gpus.borrowers import Borrower, borrower
-from gpus.estimates import estimate
+from gpus.estimates import Estimator
 from gpus.hardware import Hardware, Profile
 from gpus.inventory import Stock, stock
 from gpus.models import Lease, Ticket, TicketState
@@ -112,7 +112,7 @@ def _choice(
     kept = min(kept, have.free)
     queue = waiting.get(profile.kind, 0)
     free = have.free - kept
-    wait = None if free > queue else estimate(session, profile.kind, queue + 1, profile.lease, now)
+    wait = None if free > queue else Estimator.read(session, profile.kind, profile.lease, now).wait(queue + 1)
     return Choice(profile, have.available, free, kept, queue, wait)
 
 

@@ -14,6 +14,7 @@ from gpus.desk import Held, Place
 from gpus.models import LeaseState
 from portal.context import Campus
 from portal.identity import GRADING_PREFIX
+from portal.logs import REQUEST
 
 STOP_SECONDS = 30.0
 LOOK_EVERY = 0.25
@@ -65,7 +66,9 @@ def start_lab(
     if isinstance(got, Place):
         return got
     try:
-        here.hub.start_server(username, {"profile": wanted.name, "locale": locale, "request": request})
+        here.hub.start_server(
+            username, user_options={"profile": wanted.name, "locale": locale, "request": request or REQUEST.get()}
+        )
     except HubRefused as error:
         if error.code == 409:  # somebody was quicker, or the hub found it started already
             raise Conflict(error.message, error.korean) from error

@@ -11,9 +11,11 @@ NAMES = (
     "proxy_token",
     "lease_token",
     "node_token",
-    "demo_secret",
     "session_secret",
     "cookie_secret",
+    "database_password",
+    "metrics_token",
+    "demo_secret",
 )
 
 

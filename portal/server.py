@@ -8,6 +8,7 @@ import os
 import uvicorn
 
 from portal.app import create_app
+from portal.logs import configure_logs
 from portal.settings import PortalSettings
 
 
@@ -16,12 +17,14 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, required=True, help="port to listen on")
     options = parser.parse_args()
-    app = create_app(PortalSettings.from_environment(os.environ))
+    settings = PortalSettings.from_environment(os.environ)
+    configure_logs("portal", settings.log_format)
+    app = create_app(settings)
     uvicorn.run(
         app,
         host=options.host,
         port=options.port,
-        log_level="info",
+        log_config=None,  # the campus's own form
         access_log=False,
         proxy_headers=True,
         forwarded_allow_ips="127.0.0.1",

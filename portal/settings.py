@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX = "BITGOEUL_"
+from portal.environment import PREFIX, Environment, SettingsError
+
+__all__ = ["CONTENT", "PREFIX", "SIGN_INS", "PortalSettings", "SettingsError"]
+
 CONTENT = Path(__file__).resolve().parent.parent / "courses" / "content"
 SIGN_INS = ("demo", "oidc", "github", "google", "gitlab", "azuread")
-
-
-class SettingsError(Exception):
-    """A setting that is missing or wrong; the message names it, says what is allowed and what to do."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,14 @@ class PortalSettings:
     metrics_token: str = ""
     worker_image: str = ""
     worker_devices: tuple[str, ...] = ()
+    worker_node: str = ""
     hardware: Path = Path("hardware.yaml")
+    hub_database_url: str = ""
     lease_token: str = ""
     node_token: str = ""
+    log_format: str = "text"
+    secret_files: tuple[Path, ...] = ()
+    proxy_api_url: str = "http://127.0.0.1:8001"
 
     def __repr__(self) -> str:
         return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
@@ -50,12 +54,11 @@ class PortalSettings:
     def from_environment(cls, environ: Mapping[str, str], *, data: Path | None = None) -> PortalSettings:
         """Settings from `environ` (BITGOEUL_*); `data` overrides the data folder, defaults follow from it.
 
-        Only the data folder is required: commands that need no running campus work without the rest.
+        Only the data folder is required: commands that need no running campus work without the rest. Every secret may
+        stand in a file instead, which NAME_FILE names.
         """
-
-        def get(name: str, default: str = "") -> str:
-            return environ.get(PREFIX + name, "").strip() or default
-
+        env = Environment(environ)
+        get = env.text
         folder = data or (Path(get("DATA")) if get("DATA") else None)
         if folder is None:
             raise SettingsError("No data folder is named. Pass --data FOLDER or set BITGOEUL_DATA.")
@@ -66,9 +69,12 @@ class PortalSettings:
         locale = get("LOCALE", "ko")
         if locale not in ("ko", "en"):
             raise SettingsError(f"BITGOEUL_LOCALE is {locale!r}; it must be ko or en.")
+        log_format = get("LOG_FORMAT", "text").lower()
+        if log_format not in ("text", "json"):
+            raise SettingsError(f"BITGOEUL_LOG_FORMAT is {log_format!r}; it must be text or json.")
         return cls(
             data=folder,
-            database_url=get("DATABASE_URL", f"sqlite:///{folder / 'bitgoeul.db'}"),
+            database_url=env.database_url("DATABASE_URL", f"sqlite:///{folder / 'bitgoeul.db'}"),
             storage=Path(get("STORAGE", str(folder / "storage"))),
             offerings=Path(get("OFFERINGS", str(folder / "offerings"))),
             homes=Path(get("HOMES", str(folder / "homes"))),
@@ -76,18 +82,23 @@ class PortalSettings:
             public_url=get("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/"),
             hub_api_url=get("HUB_API_URL", "http://127.0.0.1:8081/hub/api").rstrip("/"),
             portal_url=get("PORTAL_URL", "http://127.0.0.1:8010/services/portal").rstrip("/"),
-            portal_token=get("PORTAL_TOKEN"),
+            portal_token=env.secret("PORTAL_TOKEN"),
             sign_in=sign_in,
-            demo_secret=get("DEMO_SECRET"),
-            session_secret=get("SESSION_SECRET"),
+            demo_secret=env.secret("DEMO_SECRET"),
+            session_secret=env.secret("SESSION_SECRET"),
             admins=tuple(name.strip().lower() for name in get("ADMINS").split(",") if name.strip()),
             locale=locale,
             timezone=get("TIMEZONE", "Asia/Seoul"),
             production=get("PRODUCTION") in ("1", "true", "yes"),
-            metrics_token=get("METRICS_TOKEN"),
+            metrics_token=env.secret("METRICS_TOKEN"),
             worker_image=get("WORKER_IMAGE"),
             worker_devices=tuple(part.strip() for part in get("WORKER_DEVICES").split(",") if part.strip()),
+            worker_node=get("WORKER_NODE"),
             hardware=Path(get("HARDWARE", str(folder / "hardware.yaml"))),
-            lease_token=get("LEASE_TOKEN"),
-            node_token=get("NODE_TOKEN"),
+            hub_database_url=env.database_url("HUB_DATABASE_URL", f"sqlite:///{folder / 'hub' / 'jupyterhub.sqlite'}"),
+            lease_token=env.secret("LEASE_TOKEN"),
+            node_token=env.secret("NODE_TOKEN"),
+            log_format=log_format,
+            secret_files=env.secret_files(),
+            proxy_api_url=get("PROXY_API_URL", "http://127.0.0.1:8001").rstrip("/"),
         )

@@ -104,7 +104,7 @@ class Steward:
             got = here.desk.ask(start.username, start.profile, datetime.now(UTC))
             if isinstance(got, Held) and got.state is LeaseState.STARTING:
                 log.info("the server of %s is started for class %s", start.username, start.class_session_id)
-                here.hub.start_server(start.username, {"profile": start.profile})
+                here.hub.start_server(start.username, user_options={"profile": start.profile})
         except CampusError as error:
             log.warning("The server of %s could not be started for its class: %s", start.username, error.message)
 

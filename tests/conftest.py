@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engines import engine_answers
+from engines import engine_answers, engine_has
+from own_engine import can_run
 from ports import free_port
 from postgres_server import running_postgres
 from sqlalchemy import create_engine
@@ -27,8 +28,13 @@ TIERS = {
     ),
     "docker": (
         engine_answers,
-        "needs a container engine: start Docker and run images/grader/build, or, as root: apt-get install docker.io "
+        "needs a container engine: start Docker and run images/build marking, or, as root: apt-get install docker.io "
         "debootstrap && .ci/engine make test ARGS=tests/docker",
+    ),
+    "labs": (
+        lambda: can_run() and engine_has("bitgoeul-lab-cpu"),
+        "needs root, network namespaces, apt-get install docker.io iproute2 iptables, and an engine with the lab: "
+        "make images",
     ),
 }
 

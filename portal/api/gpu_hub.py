@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from gpus.desk import Held, Place
 from gpus.inventory import ReportedNode, apply_agent, apply_engine
-from gpus.readings import Reading, take_readings
+from gpus.readings import Reading, take_losses, take_readings
 from gpus.reconcile import EngineServer, reconcile_with_engine
 from gpus.writer import deciding
 from portal.api import gpu_shapes as shapes
@@ -100,7 +100,15 @@ def engine(here: Here, report: shapes.EngineReport) -> shapes.EngineAnswer:
 def readings(here: Here, told: shapes.ReadingsShape) -> dict[str, int]:
     """What a node's agent read off its cards; how many of them the inventory knows."""
     now = datetime.now(UTC)
+    seen = [
+        Reading(one.device, one.busy, one.processes, one.memory_used_mib, one.processes_cpu) for one in told.devices
+    ]
+    reasons = {one.device: one.reason for one in told.lost}
     with deciding(here.database) as session:
-        apply_agent(session, told.node, [(one.device, one.kind) for one in told.devices], now)
-        seen = [Reading(one.device, one.busy, one.processes, one.memory_used_mib) for one in told.devices]
-        return {"known": take_readings(session, told.node, seen, now)}
+        there = [(one.device, one.kind) for one in told.devices]
+        apply_agent(session, told.node, there, reasons.keys(), now)
+        known = take_readings(session, told.node, seen, now)
+        gone = take_losses(session, told.node, reasons.keys(), now)
+    for device in gone:
+        log.error("%s on %s is lent no more: %s", device, told.node, reasons[device])
+    return {"known": known}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from gpus.desk import Place
@@ -41,8 +42,9 @@ def mine(here: Here, user: User) -> shapes.MineShape:
 
 @router.get("/mine/events", responses=EVENTS, response_class=StreamingResponse)
 async def mine_events(here: Here, user: User) -> Response:
-    """The same as `mine`, told again whenever it changes."""
-    return await tell_progress(here, lambda: told(standing(here, user.username)), LOOK_EVERY)
+    """How the caller stands, told again whenever it changes; who watches keeps the place."""
+    await run_in_threadpool(here.desk.look, user.username, datetime.now(UTC))
+    return await tell_progress(here, lambda: told(here, user.username), LOOK_EVERY)
 
 
 @router.post("/mine", responses={409: {"description": "nothing is free, or another lab runs"}})
@@ -93,15 +95,16 @@ def standing(here: Campus, username: str) -> shapes.MineShape:
     )
 
 
-def told(mine: shapes.MineShape) -> str:
+def told(here: Campus, username: str) -> str:
     """What a page has to know, on one line; a guess is told in minutes, so that a second is no news."""
-    ticket, lease = mine.ticket, mine.lease
+    board = here.board.read()
+    held, place = board.leases.get(username), board.places.get(username)
     return json.dumps(
         {
-            "state": lease.state if lease else "waiting" if ticket else "none",
-            "position": ticket.position if ticket else 0,
-            "minutes": round((ticket.estimate or 0) / 60) if ticket else 0,
-            "reason": ticket.reason_en if ticket else "",
-            "lease": lease.id if lease else 0,
+            "state": held.state if held else "waiting" if place else "none",
+            "position": place.position if place else 0,
+            "minutes": round(place.wait.total_seconds() / 60) if place and place.wait else 0,
+            "reason": place.reason.en if place else "",
+            "lease": held.id if held else 0,
         }
     )

@@ -220,6 +220,14 @@ class DeviceReading(BaseModel):
     busy: Annotated[float, Field(ge=0, le=1)] | None = None
     memory_used_mib: int | None = None
     processes: int | None = None
+    processes_cpu: Annotated[float, Field(ge=0)] | None = None
+
+
+class LostDevice(BaseModel):
+    """A device that the agent could not reach, and why."""
+
+    device: Name
+    reason: str = ""
 
 
 class ReadingsShape(BaseModel):
@@ -227,6 +235,7 @@ class ReadingsShape(BaseModel):
     at: datetime
     driver: str = ""
     devices: Annotated[list[DeviceReading], Field(max_length=1024)]
+    lost: Annotated[list[LostDevice], Field(max_length=1024)] = []
 
 
 class ActivityShape(BaseModel):

@@ -1,13 +1,14 @@
-"""The grader's figures for Prometheus, in its text format. For who holds the metrics token, and nobody else.
+"""The campus's figures for Prometheus, in its text format. For who holds the metrics token, and nobody else.
 
-Owns the names of the series (docs/reference/metrics.md). The figures themselves are `grader.figures`' business.
+Owns the names of the grader's series (docs/reference/metrics.md); what they say is `grader.figures`' business. Those of
+the campus and of this portal's answers are `portal.campus_figures`' and `portal.request_figures`'.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, cast
 
@@ -20,6 +21,7 @@ from prometheus_client.registry import Collector
 from cohorts.database import Database
 from grader.figures import Figures, Histogram, Snapshot
 from grader.needs import ON_PROCESSOR
+from portal.campus_figures import CampusFigures
 from portal.context import Campus, campus
 
 router = APIRouter(prefix="/api", tags=["metrics"])
@@ -29,9 +31,14 @@ QUESTION_LABELS = ("offering", "assignment", "notebook", "cell")
 
 
 class MetricsPage:
-    """The page as it was made last; made anew when it is older than FRESH_FOR, however many ask."""
+    """The page as it was made last; made anew when it is older than FRESH_FOR, however many ask.
 
-    def __init__(self) -> None:
+    `answers` gives this portal's own series, `in_step` says whether the hub is as the database says.
+    """
+
+    def __init__(self, answers: Callable[[], bytes] = bytes, in_step: Callable[[], bool] = lambda: False) -> None:
+        self._answers = answers
+        self._in_step = in_step
         self._figures = Figures()
         self._lock = threading.Lock()
         self._page = b""
@@ -42,7 +49,8 @@ class MetricsPage:
             if time.monotonic() - self._made_at >= FRESH_FOR:
                 with database.read() as session:
                     snapshot = self._figures.read(session, datetime.now(UTC))
-                self._page = encode(snapshot)
+                    campus_now = CampusFigures(session, in_step=self._in_step())
+                self._page = encode(snapshot, campus_now) + self._answers()
                 self._made_at = time.monotonic()
             return self._page
 
@@ -54,14 +62,15 @@ def metrics_page(request: Request) -> MetricsPage:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 def metrics(here: Annotated[Campus, Depends(campus)], page: Annotated[MetricsPage, Depends(metrics_page)]) -> Response:
-    """What the grader did and does, in Prometheus' text format 0.0.4."""
+    """What the campus and its grader did and do, in Prometheus' text format 0.0.4."""
     return Response(page.read(here.database), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def encode(snapshot: Snapshot) -> bytes:
-    """The snapshot as Prometheus reads it."""
+def encode(snapshot: Snapshot, *more: Collector) -> bytes:
+    """The snapshot, and `more`, as Prometheus reads it."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(snapshot))
+    for collector in (_Families(snapshot), *more):
+        registry.register(collector)
     return generate_latest(registry)
 
 

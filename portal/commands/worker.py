@@ -49,22 +49,23 @@ def worker(data: Path, once: bool, expiry: float, jobs: int | None) -> None:
     from grader.storage import Storage
     from grader.worker import name_of_this_process, run_worker
     from grader.workplace import workplace
-    from portal.sandboxing import build_sandboxes
+    from portal.logs import configure_logs
+    from portal.sandboxing import build_sandboxes, leased_devices
     from portal.settings import PortalSettings
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("traitlets").setLevel(logging.ERROR)
     settings = PortalSettings.from_environment(os.environ, data=data)
+    configure_logs("grader", settings.log_format)
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
     name = name_of_this_process()
+    database = Database(settings.database_url)
     try:
-        sandboxes = build_sandboxes(settings, name)
+        sandboxes = build_sandboxes(settings, name, leased_devices(settings, database, name))
     except SandboxUnavailable as error:
         click.echo(f"{error.korean} {error.message}", err=True)
         sys.exit(2)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    database = Database(settings.database_url)
     log = logging.getLogger("grader.worker")
     sys.setswitchinterval(0.0005)  # jobs wait for their processes far more than they compute: let them go on at once
     places = jobs or machine_places()

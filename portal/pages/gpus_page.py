@@ -21,8 +21,8 @@ from cohorts.models import Person
 from gpus.hardware import Hardware
 from gpus.inventory import drain, stock
 from gpus.models import Lease, LeaseState, Node, NodeState, Slice, Ticket
-from gpus.readings import STALE
-from gpus.tickets import in_order
+from gpus.readings import RULE
+from gpus.tickets import heads, in_order
 from gpus.usage import account
 from gpus.writer import deciding
 from portal.api.gpu_admin import open_leases, waiting_by_kind
@@ -171,7 +171,7 @@ def _counted(name: str) -> list[tuple[str, int]]:
 
 
 def _line(piece: Slice, lease: Lease | None, now: datetime) -> SliceLine:
-    fresh = piece.read_at is not None and now - piece.read_at <= STALE
+    fresh = piece.read_at is not None and now - piece.read_at <= RULE.longest_gap
     if lease is None:
         state = "free" if piece.present else "away"
     else:
@@ -194,13 +194,15 @@ def _matching(session: Session, wanted: str) -> set[str]:
 
 def _queue(session: Session, hardware: Hardware, wanted: set[str] | None, now: datetime) -> list[tuple[int, Ticket]]:
     """Who waits, with the position, kind by kind."""
-    found = []
+    found: list[tuple[int, int]] = []
     for kind in hardware.kinds():
-        ordered = enumerate(in_order(session, kind, hardware.rules, now), start=1)
+        ordered = enumerate(in_order(session, kind, heads(session, kind), hardware.rules, now), start=1)
         found += [
-            (place, one) for place, one in islice(ordered, QUEUE_LIMIT) if wanted is None or one.username in wanted
+            (place, one.id) for place, one in islice(ordered, QUEUE_LIMIT) if wanted is None or one.username in wanted
         ]
-    return found
+    tickets = session.scalars(select(Ticket).where(Ticket.id.in_([number for _, number in found])))
+    known = {ticket.id: ticket for ticket in tickets}
+    return [(place, known[number]) for place, number in found]
 
 
 def _names(session: Session, usernames: list[str]) -> dict[str, str]:

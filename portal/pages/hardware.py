@@ -18,7 +18,7 @@ from gpus.borrowers import borrower
 from gpus.desk import Held, Place
 from gpus.hardware import Hardware, Profile
 from gpus.models import LeaseState
-from portal.api.gpu_people import standing, told
+from portal.api.gpu_people import told
 from portal.context import Campus, campus
 from portal.hardware_choice import choices_for
 from portal.identity import Identity, current_user
@@ -124,7 +124,7 @@ def show_hardware(request: Request, here: Campus, user: Identity, *, error: Camp
 
 def show_waiting(request: Request, here: Campus, user: Identity, *, error: CampusError | None = None) -> Response:
     """The waiting room, with what went wrong. A lab starts by itself only where none of theirs runs."""
-    before = told(standing(here, user.username))
+    before = told(here, user.username)
     held, place = here.desk.look(user.username, datetime.now(UTC))
     if held is None and place is None:
         if error is not None:

@@ -13,7 +13,8 @@ import pytest
 from cohorts.database import Database, migrate
 from cohorts.errors import Conflict, Invalid
 from cohorts.models import Person
-from portal.backup import back_up, restore
+from portal.backup import back_up
+from portal.restore import restore
 from portal.settings import PortalSettings
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

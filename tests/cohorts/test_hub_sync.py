@@ -278,7 +278,7 @@ def test_the_portals_token_starts_a_learners_server_and_can_let_nobody_in(
 ) -> None:
     import_roster(ROSTER)
     sync(database, hub)
-    hub.start_server("minji", {"profile": "gpu-slice"})
+    hub.start_server("minji", user_options={"profile": "gpu-slice"})
     server = hub.active_servers()["minji"]
     assert (server.profile, server.started is not None) == ("gpu-slice", True)
     with pytest.raises(HubRefused):

@@ -1,4 +1,7 @@
-"""The JupyterLab buttons: nbgrader's own server extensions, unmodified, in a real Jupyter server with the plugin."""
+"""The JupyterLab buttons: nbgrader's own server extensions, unmodified, in a real Jupyter server with the plugin.
+
+Once as nbgrader loads them, once as the campus's servers do: by the first request.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from exchange_campus import COURSE, NOTEBOOK, Lab, TestCampus, days, source_notebook
 
+import hub_config
 from grader import archive
 
 MakeLab = Callable[..., Lab]
 EXTENSIONS = ("assignment_list", "validate_assignment")
+PACKAGES = {"at the start": "nbgrader.server_extensions", "on request": "hub_config.lab"}
 SECRET = "a-token-of-the-jupyter-server"
 
 
 class Jupyter:
     """A running single-user server; `get` and `post` are what the Assignment List sends."""
 
-    def __init__(self, lab: Lab, port: int) -> None:
+    def __init__(self, lab: Lab, port: int, package: str) -> None:
         self.home = lab.home
-        enabled = ", ".join(f"'nbgrader.server_extensions.{name}': True" for name in EXTENSIONS)
+        enabled = {f"{one}.{name}": one == package for name in EXTENSIONS for one in PACKAGES.values()}
         self.client = httpx.Client(
             base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"token {SECRET}"}, timeout=120
         )
@@ -38,12 +44,12 @@ class Jupyter:
                 "--no-browser",
                 "--allow-root",
                 f"--IdentityProvider.token={SECRET}",
-                f"--ServerApp.jpserver_extensions={{{enabled}}}",
+                f"--ServerApp.jpserver_extensions={enabled}",
                 "--ServerApp.ip=127.0.0.1",
                 "--ServerApp.port_retries=0",
             ],
             cwd=lab.home,
-            env=lab.environment,
+            env=lab.environment | {"PYTHONPATH": str(Path(hub_config.__file__).parents[1])},
             stdout=self.log,
             stderr=subprocess.STDOUT,
         )
@@ -80,12 +86,14 @@ class Jupyter:
         self.log.close()
 
 
-@pytest.fixture
-def jupyter(lab: MakeLab, campus: TestCampus, unused_port: int) -> Iterator[Jupyter]:
+@pytest.fixture(params=list(PACKAGES))
+def jupyter(request: pytest.FixtureRequest, lab: MakeLab, campus: TestCampus, unused_port: int) -> Iterator[Jupyter]:
     student_version = source_notebook().replace("assert double(5) == 10", "")
     campus.release(files={"ps1.ipynb": student_version})
     campus.set("ps1", due_at=days(7))
-    server = Jupyter(lab("minji", config="c.Exchange.path_includes_course = True\n"), unused_port)
+    server = Jupyter(
+        lab("minji", config="c.Exchange.path_includes_course = True\n"), unused_port, PACKAGES[request.param]
+    )
     yield server
     server.stop()
 

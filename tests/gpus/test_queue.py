@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from gpu_campus import GpuCampus, declare
 
+from gpus.board import read_board
 from gpus.desk import Held, Refused
 from gpus.fair_order import faded, person_delay, track_delays
 from gpus.hardware import Hardware
@@ -199,3 +200,20 @@ def test_tracks_wait_by_what_they_used_above_their_share(
     recent: dict[str, float], weights: dict[str, float], expected: dict[str, float]
 ) -> None:
     assert track_delays(["a", "b"], recent, weights, 2 * HOUR) == pytest.approx(expected)
+
+
+def test_a_board_tells_everybody_what_the_desk_tells_each(campus_with: Campus) -> None:
+    campus = campus_with(declare(2))
+    names = campus.students(6)
+    others = campus.students(3, "at-1", "a")
+    for name in names[:2]:
+        campus.lent(name)
+    campus.wait(minutes=40)
+    for name in (*names[2:4], *others, *names[4:]):
+        campus.queued(name)
+        campus.wait(seconds=30)
+    with campus.database.read() as session:
+        board = read_board(session, campus.hardware, campus.now)
+    for name in (*names, *others):
+        held, place = campus.desk.look(name, campus.now)
+        assert (board.leases.get(name), board.places.get(name)) == (held, place)

@@ -10,9 +10,9 @@ from gpu_campus import START, ZONE, GpuCampus, declare
 from sqlalchemy import select
 
 from gpus.hardware import Hardware
-from gpus.inventory import ReportedNode, apply_declared, apply_engine, stock
+from gpus.inventory import ReportedNode, apply_agent, apply_declared, apply_engine, stock
 from gpus.models import Lease, NodeState
-from gpus.readings import Reading, take_readings
+from gpus.readings import Reading, take_losses, take_readings
 from gpus.reconcile import EngineServer, reconcile_with_engine, reconcile_with_hub
 from gpus.usage import account, accrue_all
 from gpus.writer import deciding
@@ -241,3 +241,25 @@ def test_time_in_which_a_slice_did_nothing_is_told_apart(lent: GpuCampus) -> Non
         accrue_all(session, lent.now, timedelta(days=2), ZONE)
         (one,) = account(session, "kind")
     assert one.idle == pytest.approx(one.hours)
+
+
+def test_a_card_that_its_agent_lost_twice_is_lent_no_more_and_comes_back_when_it_is_seen(campus_with: Campus) -> None:
+    campus = campus_with(declare(1))
+    present = []
+    for lost in (True, True, False):
+        campus.wait(seconds=10)
+        with deciding(campus.database) as session:
+            devices = [] if lost else [("GPU-node1-0", "gpu")]
+            apply_agent(session, "node1", devices, ["GPU-node1-0"] if lost else [], campus.now)
+            take_losses(session, "node1", ["GPU-node1-0"] if lost else [], campus.now)
+            take_readings(session, "node1", [Reading(name, 0.0, 0, 0) for name, _ in devices], campus.now)
+            present.append([one.available for one in stock(session)])
+    assert present == [[1], [0], [1]]
+
+
+def test_a_node_that_only_its_agent_tells_of_lends_what_the_agent_sees(campus_with: Campus) -> None:
+    campus = campus_with(declare(0))
+    campus.students(1)
+    with deciding(campus.database) as session:
+        apply_agent(session, "node9", [("MIG-1", "gpu")], [], campus.now)
+    assert campus.lent("s01").node == "node9"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OURS = ("hub_config", "courses", "cohorts", "gpus", "grader", "portal")
+OURS = ("hub_config", "courses", "cohorts", "gpus", "grader", "lab_side", "portal")
 MAY_IMPORT = {
     "courses": {"courses"},
     "cohorts": {"cohorts", "courses"},
@@ -17,8 +17,10 @@ MAY_IMPORT = {
     "gpus": {"gpus", "cohorts", "courses"},
     "portal": {"portal", "gpus", "grader", "cohorts", "courses"},
     "hub_config": {"hub_config"},
+    "lab_side": {"lab_side"},
 }
 PLUGIN_MAY_IMPORT = {"grader.exchange", "nbgrader", "httpx", "traitlets"} | set(sys.stdlib_module_names)
+LAB_SIDE_MAY_IMPORT = {"lab_side", "jupyter_server", "tornado"} | set(sys.stdlib_module_names)
 
 
 def modules(package: str) -> list[Path]:
@@ -56,6 +58,16 @@ def test_the_exchange_plugin_needs_nothing_but_nbgrader_httpx_and_the_standard_l
         for name in imported(path)
         if name not in PLUGIN_MAY_IMPORT and name.split(".")[0] not in PLUGIN_MAY_IMPORT
         if not name.startswith("grader.exchange")
+    ]
+    assert wrong == []
+
+
+def test_what_runs_in_a_learners_server_needs_nothing_but_jupyter_server_tornado_and_the_standard_library() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in modules("lab_side")
+        for name in imported(path)
+        if name.split(".")[0] not in LAB_SIDE_MAY_IMPORT
     ]
     assert wrong == []
 

@@ -36,7 +36,7 @@ def test_nothing_is_left_to_do() -> None:
 
 
 def test_modules_stay_small_enough_to_hold_one_noun() -> None:
-    packages = ("hub_config", "courses", "cohorts", "gpus", "grader", "portal")
+    packages = ("hub_config", "courses", "cohorts", "gpus", "grader", "lab_side", "portal")
     modules = [path for path in tracked() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in packages]
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in modules}
     assert {name: lines for name, lines in long.items() if lines > 400 and "migrations" not in name} == {}

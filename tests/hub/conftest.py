@@ -47,6 +47,7 @@ def environment_of_a_campus(data: Path, **overrides: str) -> dict[str, str]:
         "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32),
         "BITGOEUL_DEMO_SECRET": DEMO_SECRET,
         "BITGOEUL_SESSION_SECRET": secrets.token_hex(32),
+        "BITGOEUL_METRICS_TOKEN": secrets.token_hex(32),
         "BITGOEUL_ADMINS": "boss",
     }
     return environment | overrides
@@ -211,7 +212,7 @@ class LiveHub:
                 try:
                     if (
                         marker in (entry / "environ").read_bytes().split(b"\0")
-                        and b"singleuser" in (entry / "cmdline").read_bytes()
+                        and b"hub_config.lab.start" in (entry / "cmdline").read_bytes()
                     ):
                         self.strays.add(int(entry.name))
                         return int(entry.name)

@@ -22,6 +22,7 @@ from traitlets.config import Config
 from cohorts.hub import ADMINISTRATORS, SCOPES
 from hub_config.auth import DemoAuthenticator
 from hub_config.configure import configure
+from hub_config.docker_spawner import CampusDockerSpawner
 from hub_config.oauth import AUTHENTICATORS, CampusOidc
 from hub_config.settings import read_settings
 from hub_config.spawner import CampusLocalProcessSpawner
@@ -43,12 +44,13 @@ SIGN_INS = {
     "google": OAUTH | {"BITGOEUL_GOOGLE_DOMAIN": "Example.kr"},
     "azuread": OAUTH | {"BITGOEUL_AZUREAD_TENANT": "11111111-2222-3333-4444-555555555555"},
 }
+DOCKER = {"BITGOEUL_SPAWNER": "docker", "BITGOEUL_LEASE_TOKEN": "l" * 32}
 CLASSES = {
     kind.__name__: kind
     for kind in (
         *(JupyterHub, Authenticator, ConfigurableHTTPProxy, Spawner, LocalProcessSpawner, CampusLocalProcessSpawner),
         *(DemoAuthenticator, OAuthenticator, CampusOidc, GitHubOAuthenticator, GitLabOAuthenticator),
-        *(GoogleOAuthenticator, AzureAdOAuthenticator),
+        *(GoogleOAuthenticator, AzureAdOAuthenticator, CampusDockerSpawner),
     )
 }
 
@@ -73,10 +75,12 @@ def signed_in_by(environ: dict[str, str], case: str) -> Any:
     return c.JupyterHub.authenticator_class(config=c)
 
 
+@pytest.mark.parametrize("spawner", ["local", "docker"])
 @pytest.mark.parametrize("case", SIGN_INS)
-def test_every_key_is_one_that_its_class_knows(environ: dict[str, str], case: str) -> None:
+def test_every_key_is_one_that_its_class_knows(environ: dict[str, str], case: str, spawner: str) -> None:
     c = Config()
-    configure(c, read_settings(environ | {"BITGOEUL_SIGN_IN": case.split("-")[0]} | SIGN_INS[case]))
+    containers = DOCKER if spawner == "docker" else {}
+    configure(c, read_settings(environ | containers | {"BITGOEUL_SIGN_IN": case.split("-")[0]} | SIGN_INS[case]))
     for class_name, section in c.items():
         known = CLASSES[class_name].class_traits(config=True)
         unknown = set(section) - set(known)
@@ -237,6 +241,39 @@ def test_another_spawner_is_left_to_the_site_s_additions(environ: dict[str, str]
     c = configured(environ, SPAWNER="dockerspawner.DockerSpawner")
     assert c.JupyterHub.spawner_class == "dockerspawner.DockerSpawner"
     assert "CampusLocalProcessSpawner" not in c
+
+
+def test_labs_in_containers_are_told_where_hub_and_portal_are_and_outlive_the_hub(environ: dict[str, str]) -> None:
+    addresses = {"LAB_HUB_URL": "http://hub:8081", "LAB_PORTAL_URL": "http://portal:8010/services/portal"}
+    c = configured(environ | DOCKER, **addresses, HUB_LISTEN="0.0.0.0")
+    assert c.JupyterHub.spawner_class is CampusDockerSpawner
+    assert c.JupyterHub.cleanup_servers is False
+    assert c.JupyterHub.hub_ip == "0.0.0.0"
+    assert environ["BITGOEUL_HUB_API_URL"] == c.JupyterHub.hub_connect_url + "/hub/api"
+    spawner = CampusDockerSpawner(config=c)
+    assert (spawner.ip, spawner.port, spawner.remove) == ("0.0.0.0", 8888, True)
+    assert spawner.hub_connect_url == "http://hub:8081"
+    assert spawner.portal_url == "http://portal:8010/services/portal"
+    assert spawner.portal_url_of_hub == environ["BITGOEUL_PORTAL_URL"]
+
+
+def test_a_warden_looks_after_labs_in_containers_and_may_only_look_at_the_hub(environ: dict[str, str]) -> None:
+    c = configured(environ | DOCKER)
+    [_, warden] = c.JupyterHub.services
+    assert warden["name"] == "warden"
+    assert warden["command"][1:] == ["-m", "hub_config.warden"]
+    [role] = [role for role in c.JupyterHub.load_roles if role["name"] == "warden"]
+    assert role == {"name": "warden", "scopes": ["list:users", "read:servers"], "services": ["warden"]}
+
+
+def test_the_hub_s_database_may_be_elsewhere(environ: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("p@ss\n")
+    c = configured(
+        environ,
+        HUB_DATABASE_URL="postgresql+psycopg://hub@db/hub",
+        DATABASE_PASSWORD_FILE=str(tmp_path / "password"),
+    )
+    assert c.JupyterHub.db_url == "postgresql+psycopg://hub:p%40ss@db/hub"
 
 
 def test_the_site_s_additions_have_the_last_word_in_order(environ: dict[str, str], tmp_path: Path) -> None:

@@ -70,7 +70,12 @@ def test_settings_show_no_secret(environ: dict[str, str]) -> None:
         pytest.param({"BITGOEUL_HUB_API_URL": "http://127.0.0.1:1/api"}, ["/hub/api"], id="wrong api path"),
         pytest.param({"BITGOEUL_PRODUCTION": "maybe"}, ["'maybe'", "1 for yes"], id="a flag that is none"),
         pytest.param({"BITGOEUL_CONCURRENT_SPAWNS": "0"}, ["'0'", "from 1 up"], id="no spawns at all"),
-        pytest.param({"BITGOEUL_SPAWNER": "docker"}, ["'docker'", "package.Class"], id="unknown spawner"),
+        pytest.param({"BITGOEUL_SPAWNER": "podman"}, ["'podman'", "package.Class"], id="unknown spawner"),
+        pytest.param({"BITGOEUL_SPAWNER": "docker"}, ["LEASE_TOKEN has 0", "openssl"], id="no lease token"),
+        pytest.param({"BITGOEUL_CAMPUS": "빛고을"}, ["'빛고을'", "small letters"], id="a campus that no container is"),
+        pytest.param({"BITGOEUL_LAB_HOMES": "homes"}, ["'homes'", "whole path"], id="homes nowhere"),
+        pytest.param({"BITGOEUL_LAB_HOME_QUOTA": "much"}, ["'MUCH'", "10G"], id="a quota that is none"),
+        pytest.param({"BITGOEUL_HUB_DATABASE_URL": "db"}, ["HUB_DATABASE_URL", "postgresql"], id="no database"),
         pytest.param({"BITGOEUL_SIGN_IN": "github"}, ["OAUTH_CLIENT_SECRET"], id="oauth without a secret"),
         pytest.param(
             {"BITGOEUL_SIGN_IN": "github", "BITGOEUL_OAUTH_CLIENT_SECRET": "x"}, ["OAUTH_CLIENT_ID"], id="no client id"

@@ -42,7 +42,7 @@ def test_stopping_leaves_no_process_behind_labs_included(tmp_path: Path, number:
     Lab(campus.sign_in("minji")).start()
     assert campus.process is not None
     family = descendants(campus.process.pid)
-    assert any("jupyterhub-singleuser" in command_line(pid) or "singleuser" in command_line(pid) for pid in family)
+    assert any("hub_config.lab.start" in command_line(pid) for pid in family)
     campus.stop(number)
     assert [pid for pid in family if running(pid)] == []
 
@@ -53,7 +53,7 @@ def test_a_lab_survives_its_hub_and_is_found_again(tmp_path: Path) -> None:
     try:
         lab = Lab(campus.sign_in("minji")).start()
         assert campus.process is not None
-        (before,) = [pid for pid in descendants(campus.process.pid) if "singleuser" in command_line(pid)]
+        (before,) = [pid for pid in descendants(campus.process.pid) if "hub_config.lab.start" in command_line(pid)]
         campus.kill("hub")
         wait_for("the hub's return", lambda: hub_answers(campus), 30)
         lab.wait_ready()

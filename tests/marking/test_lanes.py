@@ -25,7 +25,7 @@ from grader.needs import needs_of
 from grader.queueing import claim
 from grader.sandbox.base import Sandbox, SandboxUnavailable
 from grader.sandbox.container import ContainerKind, ContainerSandbox
-from grader.sandboxes import Containers, Sandboxes
+from grader.sandboxes import Containers, Grant, Sandboxes
 
 TWO = {"h100": ("GPU-1", "GPU-2")}
 
@@ -174,3 +174,51 @@ def test_a_worker_without_containers_leaves_what_needs_one(
     campus.submit(answered(released, RIGHT))
     assert worker_for(campus, remembering).run(once=True) == 0
     assert {marking.state for marking in campus.markings()} == {MarkingState.QUEUED}
+
+
+class OneThatIsCalledBack:
+    """A pool with one device that people share: it is recalled once its first job has it."""
+
+    def __init__(self) -> None:
+        self.taken = self.returned = 0
+
+    kinds = ("h100",)
+
+    def count(self, kind: str) -> int:
+        return 1
+
+    def take(self, kind: str) -> OneThatIsCalledBack | None:
+        self.taken += 1
+        return self
+
+    name = "GPU-1"
+
+    def recalled(self) -> bool:
+        return self.taken == 1
+
+    def close(self) -> None:
+        self.returned += 1
+
+
+def test_a_job_whose_device_a_person_needs_waits_again_without_losing_a_try(
+    campus: MarkingCampus, released: dict[str, Any], remembering: Sandbox
+) -> None:
+    """The first try is stopped while the notebook runs; the second is left alone."""
+
+    class Boxes(Sandboxes):
+        """Runs in forks what would run in containers: whose device it is makes no difference there."""
+
+        def take(self, needs: str) -> Grant | None:
+            return Grant(self.forked, None, pool.take(needs) if needs == "h100" else None)
+
+    pool = OneThatIsCalledBack()
+    container = ContainerSandbox(ContainerKind("grader"), worker="tests")
+    campus.run_on("h100", None)
+    slow = RIGHT | {"square": "import time; time.sleep(3)\n" + RIGHT["square"]}
+    attempt = campus.submit(answered(released, slow))
+    worker = worker_for(campus, Boxes(remembering, Containers(container, "grader", pool)), expiry=1.5)
+    assert worker.run(once=True) == 2
+    container.close()
+    (marking,) = campus.markings(attempt)
+    assert (marking.state, marking.tries, marking.score) == (MarkingState.DONE, 1, 6.0)
+    assert pool.returned == pool.taken > 1

@@ -6,17 +6,22 @@ from grader.sandbox.base import SandboxUnavailable
 from grader.sandbox.container_engine import Engine
 from grader.sandbox.container_owner import LABEL, WORKER
 
-IMAGE = "bitgoeul-grader"
+IMAGE = "bitgoeul-marking"
 
 
 def engine_answers() -> bool:
     """Whether the engine that the environment names answers and has the marking image."""
+    return engine_has(IMAGE)
+
+
+def engine_has(image: str) -> bool:
+    """Whether the engine that the environment names answers and has that image."""
     try:
         engine = Engine.from_environment()
     except SandboxUnavailable:
         return False
     try:
-        return engine.has_image(IMAGE)
+        return engine.has_image(image)
     finally:
         engine.close()
 

@@ -1,0 +1,79 @@
+"""Settings of labs in containers: whose they are, where their files lie, how many start at a time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from hub_config.environment import PREFIX, Environment, SettingsError
+from hub_config.lab_network import LabNetwork, read_lab_network
+
+#: spawners whose servers are labs in containers
+CONTAINER_SPAWNERS = ("docker",)
+_CAMPUS = re.compile(r"[a-z][a-z0-9]{0,19}")
+_LEASE_TOKEN_LENGTH = 32
+
+
+@dataclass(frozen=True)
+class LabSettings:
+    """What the hub knows of labs in containers. `repr()` shows no secret."""
+
+    campus: str
+    lease_token: str = field(repr=False)
+    network: LabNetwork
+    homes: str
+    home_quota: int
+    offerings: str
+    course_data: str
+    concurrent_starts: int
+
+
+def read_campus(env: Environment) -> str:
+    """The campus's name, with which everything on the engine begins."""
+    campus = env.text("CAMPUS", "bitgoeul")
+    if not _CAMPUS.fullmatch(campus):
+        raise SettingsError(
+            f"{PREFIX}CAMPUS is {campus!r}; the names of containers begin with it: small letters and digits, a letter "
+            "first, 20 at most."
+        )
+    return campus
+
+
+def read_lab_settings(
+    env: Environment, *, spawner: str, hub_api_url: str, portal_url: str, offerings: str
+) -> LabSettings:
+    """Settings of labs; addresses and `offerings` are what the hub itself uses, where labs use the same."""
+    campus = read_campus(env)
+    return LabSettings(
+        campus=campus,
+        lease_token=_lease_token(env, spawner),
+        network=read_lab_network(env, campus=campus, hub_api_url=hub_api_url, portal_url=portal_url),
+        homes=_homes(env),
+        home_quota=env.size("LAB_HOME_QUOTA"),
+        offerings=_folder(env, "LAB_OFFERINGS", offerings),
+        course_data=env.text("LAB_COURSE_DATA"),
+        concurrent_starts=env.number("LAB_STARTS", 8),
+    )
+
+
+def _lease_token(env: Environment, spawner: str) -> str:
+    token = env.secret("LEASE_TOKEN")
+    if spawner in CONTAINER_SPAWNERS and len(token) < _LEASE_TOKEN_LENGTH:
+        raise SettingsError(
+            f"{PREFIX}LEASE_TOKEN has {len(token)} characters; the hub asks the portal for hardware with it, so it "
+            f"needs {_LEASE_TOKEN_LENGTH} at least, the same in both. Make one with: openssl rand -hex 32"
+        )
+    return token
+
+
+def _homes(env: Environment) -> str:
+    return "volumes" if env.text("LAB_HOMES", "volumes") == "volumes" else _folder(env, "LAB_HOMES", "")
+
+
+def _folder(env: Environment, name: str, default: str) -> str:
+    folder = env.text(name, default).rstrip("/")
+    if not folder.startswith("/"):
+        raise SettingsError(
+            f"{PREFIX}{name} is {folder!r}; it must be the whole path of a folder on the engine's machine."
+        )
+    return folder

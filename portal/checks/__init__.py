@@ -1,0 +1,1 @@
+"""What `bitgoeul doctor` looks at, a noun a module; each gives findings and changes nothing."""

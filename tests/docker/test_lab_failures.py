@@ -1,0 +1,141 @@
+"""Starts that fail: a sentence in both languages, the slice given back, nothing left on the engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+from container_campus import HARDWARE, IMAGE, ContainerCampus
+from docker.utils import kwargs_from_env
+from waiting import wait_for
+from world import SILENT, SITE, World
+
+from hub_config.container_body import build_body
+from hub_config.engine_errors import explain
+from hub_config.leases import Hardware
+
+pytestmark = [pytest.mark.labs, pytest.mark.timeout(600)]
+
+
+@pytest.fixture
+def hardware(campus: ContainerCampus) -> Iterator[dict[str, Any]]:
+    """What the desk grants, to be changed for one test."""
+    changed: dict[str, Any] = {name: dict(one) for name, one in HARDWARE.items()}
+    yield changed
+    campus.say_hardware(HARDWARE)
+
+
+def left_of(campus: ContainerCampus, name: str) -> list[Any]:
+    return [one for one in campus.containers() if one["Labels"]["kr.bitgoeul.user"] == name]
+
+
+def test_an_image_that_is_nowhere_is_named_and_the_slice_given_back(
+    campus: ContainerCampus, hardware: dict[str, Any]
+) -> None:
+    hardware["gpu-slice"]["image"] = "bitgoeul-no-such-image"
+    campus.say_hardware(hardware)
+    refused = campus.ask_start("unlucky", "gpu-slice")
+    assert refused.status_code == 503
+    message = refused.json()["message"]
+    assert "bitgoeul-no-such-image" in message
+    assert "이미지" in message
+    assert "image" in message
+    assert campus.calls("/ended")[-1]["reason"] == "failed"
+    assert left_of(campus, "unlucky") == []
+
+
+def test_an_image_that_takes_long_keeps_nobody_else_waiting(
+    campus: ContainerCampus, hardware: dict[str, Any], world: World
+) -> None:
+    hardware["gpu-slice"]["image"] = f"{SITE}:{SILENT}/bitgoeul-lab-gpu"
+    campus.say_hardware(hardware)
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(campus.ask_start("patient", "gpu-slice")))
+    slow.start()
+    wait_for("the pull begins", lambda: "patient waits for the image" in campus.hub_log, 60)
+    for name in ("quick", "quicker"):
+        campus.start_lab(name)
+        campus.stop_lab(name)
+    assert campus.server("patient")["pending"] == "spawn"
+    slow.join()
+    assert answers[0].status_code in (202, 503), answers[0].text
+    wait_for("waiting is given up, the pull isn't", lambda: not campus.server("patient"), 150)
+    assert "reason=pulling" in campus.hub_log
+
+
+def test_hardware_that_doesn_t_exist_is_refused_with_the_portal_s_words(campus: ContainerCampus) -> None:
+    refused = campus.ask_start("dreamer", "quantum")
+    assert refused.status_code == 403
+    assert refused.json()["message"] == "quantum 장비가 없습니다.\nThere is no hardware quantum."
+
+
+def test_a_lab_that_dies_while_it_starts_is_told_at_once_and_its_last_words_are_logged(campus: ContainerCampus) -> None:
+    lab = campus.start_lab("breaker")
+    script = "mkdir -p ~/.jupyter && echo \"raise SystemExit('the last words')\" > ~/.jupyter/jupyter_server_config.py"
+    assert lab.run("sh", "-c", script)[0] == 0
+    campus.stop_lab("breaker")
+    refused = campus.ask_start("breaker", "gpu-slice")
+    assert refused.status_code == 500
+    assert "stopped while it was starting" in refused.json()["message"]
+    assert "the last words" in campus.hub_log
+    assert campus.calls("/ended")[-1]["reason"] == "failed"
+    assert left_of(campus, "breaker") == []
+
+
+def test_a_grading_server_without_its_folder_says_what_to_do(campus: ContainerCampus) -> None:
+    campus.enrol("grading-nowhere")
+    campus.api("POST", "/groups/grading-servers")
+    campus.api("POST", "/groups/grading-servers/users", {"users": ["grading-nowhere"]})
+    refused = campus.api("POST", "/users/grading-nowhere/server")
+    assert refused.status_code == 409
+    assert "folder of the course" in refused.json()["message"]
+
+
+def test_a_limit_of_the_disk_that_the_engine_can_t_give_is_said_once_and_labs_are_read_only_instead(
+    campus: ContainerCampus, hardware: dict[str, Any]
+) -> None:
+    hardware["cpu"]["disk"] = 1 << 30
+    campus.say_hardware(hardware)
+    for name in ("limited", "limited-too"):
+        lab = campus.start_lab(name)
+        assert lab.container["HostConfig"]["ReadonlyRootfs"]
+        campus.stop_lab(name)
+    assert campus.hub_log.count("This engine can't limit what containers write") == 1
+
+
+def test_a_home_s_quota_is_held_or_said_to_be_missing_and_never_pretended(campus: ContainerCampus) -> None:
+    campus.start_lab("hoarder")
+    campus.stop_lab("hoarder")
+    options = campus.engine.api.inspect_volume("test-hoarder-home")["Options"]
+    said = campus.hub_log.count("This engine can't limit volumes; homes have NO quota")
+    assert (options, said) in [({"size": str(5 << 30)}, 0), (None, 1)]
+
+
+def test_an_engine_without_a_gpu_runtime_is_told_apart() -> None:
+    """On the engine that the environment names, which has none."""
+    client = docker.APIClient(version="auto", **kwargs_from_env())
+    if client.info().get("Runtimes", {}).get("nvidia"):
+        pytest.skip("this engine has a GPU runtime; nothing to enable")
+    hardware = Hardware("gpu", image=IMAGE, memory=0, cpus=0, shm=0, pids=0, disk=0)
+    body = build_body(
+        name="test-no-gpu-runtime",
+        hardware=hardware,
+        device="GPU-none",
+        environment={},
+        labels={},
+        mounts=[],
+        work_folder="/tmp",
+        network="none",
+    )
+    made = client.create_container_from_config(body, "test-no-gpu-runtime")["Id"]
+    try:
+        with pytest.raises(docker.errors.APIError) as refusal:
+            client.start(made)
+    finally:
+        client.remove_container(made, force=True)
+        client.close()
+    assert explain(refusal.value).reason == "no-gpu-runtime"

@@ -1,0 +1,86 @@
+"""A learner's JupyterLab as the campus configures it, in a process of its own, without a hub before it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from ports import free_port
+from waiting import wait_for
+
+from hub_config.spawner import build_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+SECRET = "secret-of-this-lab"
+
+
+class LabProcess:
+    """A running lab; `offering` makes it a grading server. The server's own token is `token`."""
+
+    def __init__(
+        self, folder: Path, *, portal_url: str, token: str, locale: str = "ko", offering: str | None = None
+    ) -> None:
+        home = folder / "home"
+        home.mkdir()
+        self.home = home
+        self.secret = SECRET
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/user/minji"
+        environment = build_environment(
+            username="minji",
+            home=home,
+            locale=locale,
+            time_zone="Asia/Seoul",
+            portal_url=portal_url,
+            offering=offering,
+            work_folder=home,
+            inherited={name: os.environ[name] for name in ("OPENBLAS_CORETYPE",) if name in os.environ},
+        )
+        environment |= {
+            "JUPYTERHUB_API_TOKEN": token,
+            "PYTHONPATH": str(ROOT),
+            "JUPYTER_RUNTIME_DIR": str(folder / "run"),
+        }
+        self.client = httpx.Client(
+            base_url=self.url, headers={"Authorization": f"token {SECRET}"}, trust_env=False, timeout=30
+        )
+        self.log = (folder / "lab.log").open("w+")
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", f"--port={self.port}", "--no-browser", "--allow-root"),
+                *("--ServerApp.base_url=/user/minji/", f"--IdentityProvider.token={SECRET}"),
+                *("--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
+            ],
+            cwd=home,
+            env=environment,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+        wait_for("the lab's start", self.answers, 90)
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.said()
+        try:
+            return self.client.get("/api/status").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def said(self) -> str:
+        return Path(self.log.name).read_text()
+
+    def lease(self) -> dict[str, Any]:
+        """What the server tells the page."""
+        answer = self.client.get("/bitgoeul/lease")
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(20)
+        self.client.close()
+        self.log.close()
