@@ -100,6 +100,7 @@ def test_the_choice_tells_how_long_a_newcomer_waits(lending: Lending) -> None:
 
 def test_slices_that_another_class_keeps_are_not_shown_as_free(lending: Lending) -> None:
     site = lending(3)
+    wait_for("the hub knows the class's one student", lambda: "other.student" in site.hub.users)
     plan(site, begins=timedelta(minutes=10), seats=2, cohort="jc-2026-2")
     wait_for("the lab of the class's one student is started", lambda: site.hub.users["other.student"]["servers"])
     with site.client(ME, locale="en") as client:
