@@ -109,9 +109,12 @@ def show(
     wanted = q.strip().lower()[:100]
     with here.database.read() as session:
         waiting = waiting_by_kind(session)
-        leases = [one for one in open_leases(session) if wanted in one.holder]
-        queue = _queue(session, here.hardware, wanted, now)
+        found = _matching(session, wanted) if wanted else None
+        leases = [one for one in open_leases(session) if found is None or one.holder in found]
+        queue = _queue(session, here.hardware, found, now)
         accounts = account(session, by, month)
+        if by == "person" and found is not None:
+            accounts = [one for one in accounts if one.name in found]
         cut = {"leases": SHOWN, "queue": SHOWN, "use": SHOWN}
         cut.pop(whole, None)
         shown = leases[: cut.get("leases")]
@@ -183,12 +186,20 @@ def _line(piece: Slice, lease: Lease | None, now: datetime) -> SliceLine:
     )
 
 
-def _queue(session: Session, hardware: Hardware, wanted: str, now: datetime) -> list[tuple[int, Ticket]]:
+def _matching(session: Session, wanted: str) -> set[str]:
+    """User names of people in whose name or user name that stands."""
+    named = Person.name.icontains(wanted, autoescape=True) | Person.username.icontains(wanted, autoescape=True)
+    return set(session.scalars(select(Person.username).where(named)))
+
+
+def _queue(session: Session, hardware: Hardware, wanted: set[str] | None, now: datetime) -> list[tuple[int, Ticket]]:
     """Who waits, with the position, kind by kind."""
     found: list[tuple[int, int]] = []
     for kind in hardware.kinds():
         ordered = enumerate(in_order(session, kind, heads(session, kind), hardware.rules, now), start=1)
-        found += [(place, one.id) for place, one in islice(ordered, QUEUE_LIMIT) if wanted in one.username]
+        found += [
+            (place, one.id) for place, one in islice(ordered, QUEUE_LIMIT) if wanted is None or one.username in wanted
+        ]
     tickets = session.scalars(select(Ticket).where(Ticket.id.in_([number for _, number in found])))
     known = {ticket.id: ticket for ticket in tickets}
     return [(place, known[number]) for place, number in found]

@@ -111,7 +111,7 @@ class FakeHub:
 
     async def create_users(self, request: Request) -> Response:
         for name in (await request.json())["usernames"]:
-            self.users[name] = {"name": name, "admin": False, "servers": {}}
+            self.users.setdefault(name, {"name": name, "admin": False, "servers": {}})
         return JSONResponse([], 201)
 
     def one_user(self, request: Request) -> Response:
