@@ -10,13 +10,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from gpus.models import Slice
 
 STALE = timedelta(minutes=3)
 BUSY_FROM = 0.02  # a driver that only keeps a context alive reads 0 or 1 per cent
+
+_S = table_of(Slice)
+_KNOWN = select(_S.c.id, _S.c.device, _S.c.read_at).where(_S.c.node == bindparam("of"))
+_READ = (
+    update(_S)
+    .where(_S.c.id == bindparam("number"))
+    .values(
+        read_at=bindparam("at"),
+        busy=bindparam("share"),
+        processes=bindparam("count"),
+        memory_used_mib=bindparam("memory"),
+    )
+)
+_READ_BUSY = _READ.values(busy_at=bindparam("at"))
 
 
 @dataclass(frozen=True)
@@ -31,22 +46,26 @@ class Reading:
 
 def take_readings(session: Session, node: str, readings: Iterable[Reading], now: datetime) -> int:
     """Keep what an agent read of its node's devices; how many of them the inventory knows."""
-    known = {piece.device: piece for piece in session.scalars(select(Slice).where(Slice.node == node))}
-    taken = 0
+    known = {device: (number, read_at) for number, device, read_at in session.execute(_KNOWN, {"of": node})}
+    quiet, busy = [], []
     for reading in readings:
-        piece = known.get(reading.device)
-        if piece is None:
+        if reading.device not in known:
             continue
-        taken += 1
-        gap = piece.read_at is None or now - piece.read_at > STALE
-        if gap or computes(reading):
-            piece.busy_at = now
-        piece.read_at = now
-        piece.busy = reading.busy
-        piece.processes = reading.processes
-        piece.memory_used_mib = reading.memory_used_mib
-    session.flush()
-    return taken
+        number, read_at = known[reading.device]
+        values = {
+            "number": number,
+            "at": now,
+            "share": reading.busy,
+            "count": reading.processes,
+            "memory": reading.memory_used_mib,
+        }
+        gap = read_at is None or now - read_at > STALE
+        (busy if gap or computes(reading) else quiet).append(values)
+    if quiet:
+        session.execute(_READ, quiet)
+    if busy:
+        session.execute(_READ_BUSY, busy)
+    return len(quiet) + len(busy)
 
 
 def computes(reading: Reading) -> bool:
