@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import ceil, floor
 from statistics import median
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, literal_column, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from gpus.models import Lease
 
 REMEMBERED = 100
 SHORTEST = 60.0
+
+_L = table_of(Lease)
+_PRESENT = select(_L.c.granted_at, _L.c.until).where(_L.c.kind == bindparam("kind"), _L.c.ended_at.is_(None))
+_PAST = (
+    select(_L.c.granted_at, _L.c.ended_at)
+    .where(_L.c.kind == bindparam("kind"), _L.c.ended_at.is_not(None), _L.c.running_at.is_not(None))
+    .order_by(_L.c.ended_at.desc())
+    .limit(literal_column(str(REMEMBERED)))
+)
 
 
 def estimate(session: Session, kind: str, position: int, usual: timedelta, now: datetime) -> timedelta | None:
@@ -20,21 +32,11 @@ def estimate(session: Session, kind: str, position: int, usual: timedelta, now: 
 
     `usual` stands in for how long leases last until some have ended.
     """
-    leases = session.execute(
-        select(Lease.granted_at, Lease.until).where(Lease.kind == kind, Lease.ended_at.is_(None))
-    ).all()
+    leases = session.execute(_PRESENT, {"kind": kind}).all()
     if not leases:
         return None
-    lasted = [
-        (ended - granted).total_seconds()
-        for granted, ended in session.execute(
-            select(Lease.granted_at, Lease.ended_at)
-            .where(Lease.kind == kind, Lease.ended_at.is_not(None), Lease.running_at.is_not(None))
-            .order_by(Lease.ended_at.desc())
-            .limit(REMEMBERED)
-        )
-        if ended is not None
-    ]
+    past = session.execute(_PAST, {"kind": kind}).all()
+    lasted = sorted((ended - granted).total_seconds() for granted, ended in past)
     remaining = [
         min(
             left_of((now - granted).total_seconds(), lasted, usual.total_seconds()),
@@ -46,9 +48,15 @@ def estimate(session: Session, kind: str, position: int, usual: timedelta, now: 
 
 
 def left_of(age: float, lasted: Sequence[float], usual: float) -> float:
-    """Seconds that a lease of that age will go on: the median of what was left to those that lasted longer."""
-    longer = [seconds - age for seconds in lasted if seconds > age]
-    return median(longer) if longer else max(usual - age, SHORTEST)
+    """Seconds that a lease of that age will go on: the median of what was left to those that lasted longer.
+
+    `lasted` is in ascending order.
+    """
+    longer = len(lasted) - bisect_right(lasted, age)
+    if not longer:
+        return max(usual - age, SHORTEST)
+    middle = len(lasted) - longer / 2 - 0.5
+    return (lasted[floor(middle)] + lasted[ceil(middle)]) / 2 - age
 
 
 def wait_for(position: int, remaining: Sequence[float], cycle: float) -> float:
