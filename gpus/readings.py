@@ -47,7 +47,8 @@ class Reading:
 def take_readings(session: Session, node: str, readings: Iterable[Reading], now: datetime) -> int:
     """Keep what an agent read of its node's devices; how many of them the inventory knows."""
     known = {device: (number, read_at) for number, device, read_at in session.execute(_KNOWN, {"of": node})}
-    quiet, busy = [], []
+    quiet: list[dict[str, object]] = []
+    busy: list[dict[str, object]] = []
     for reading in readings:
         if reading.device not in known:
             continue

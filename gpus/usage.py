@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -69,7 +69,9 @@ def _book(session: Session, leases: Sequence[Lease], now: datetime, half_life: t
     zones = {lease.cohort_id for lease in leases if lease.cohort_id}
     zone = {row.id: row.timezone for row in session.execute(_ZONES, {"cohorts": sorted(zones)})} if zones else {}
     months: dict[str, str] = {}
-    opened, went_on, recent = [], [], Counter[str]()
+    opened: list[dict[str, object]] = []
+    went_on: list[dict[str, object]] = []
+    recent: dict[str, float] = defaultdict(float)
     total = 0.0
     for lease in leases:
         row = last.get(lease.id)
