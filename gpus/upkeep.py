@@ -21,7 +21,7 @@ from gpus.inventory import available
 from gpus.leases import end
 from gpus.models import Lease, LeaseState, Node, NodeState, Slice
 from gpus.quota import seconds_left
-from gpus.readings import idle_since
+from gpus.readings import BUSY_FROM, STALE, idle_since
 from gpus.reservations import holds, walk_in_until
 from gpus.tickets import anybody_waits, lapse
 from gpus.usage import accrue
@@ -128,16 +128,18 @@ def _end_or_go_on(session: Session, hardware: Hardware, lease: Lease, now: datet
     """Time is up: somebody else's turn, a class's, or nobody's, and then it goes on a while."""
     accrue(session, lease, now, hardware.rules.half_life, timezone)
     lease.class_session_id = None  # where there was a class, it is over; what follows is the person's own time
-    wished = now + GO_ON
+    found = holds(session, hardware, lease.kind, now, GO_ON)
+    class_needs_it = any(hold.since <= now < hold.ends_at and hold.kept for hold in found)
     if anybody_waits(session, lease.kind):
-        lease.stopping = "over"
+        if class_needs_it or not _finishes(hardware, lease, now):
+            lease.stopping = "over"
         return
+    wished = now + GO_ON
     who = borrower(session, lease.holder, timezone)
     left = seconds_left(session, lease.holder, who.timezone, hardware.rules.weekly_hours, now)
     if left is not None:
         wished = min(wished, now + timedelta(seconds=left / lease.share))
-    found = holds(session, hardware, lease.kind, now, GO_ON)
-    if any(hold.since <= now < hold.ends_at and hold.kept for hold in found):
+    if class_needs_it:
         wished = now
     else:
         capacity = available(session, lease.kind) + 1  # this one is not over yet, and must not stand in its own way
@@ -148,6 +150,14 @@ def _end_or_go_on(session: Session, hardware: Hardware, lease: Lease, now: datet
         lease.stopping = "over"
     else:
         lease.until = wished
+
+
+def _finishes(hardware: Hardware, lease: Lease, now: datetime) -> bool:
+    """Whether what computes when the time is up may go on to its end: not for long, and only on a fresh reading."""
+    piece = lease.slice
+    if lease.until is None or now >= lease.until + hardware.rules.finish or piece.read_at is None:
+        return False
+    return now - piece.read_at <= STALE and piece.busy is not None and piece.busy >= BUSY_FROM
 
 
 def _watch_idle(hardware: Hardware, lease: Lease, now: datetime) -> None:
