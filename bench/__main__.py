@@ -16,6 +16,8 @@ NAMES = {
     "latency": "seconds from submit to feedback through a running campus, against nbgrader's two commands",
     "regrade": "seconds to mark 1,000 attempts again with other tests, to see what changes, and to apply it",
     "attacks": "what each attack of tests/attacks wins from stock nbgrader, and from ours",
+    "week": "a week of 760 trainees on 64 slices, against first come, first served; writes docs/explanation/a-week.md",
+    "leases": "milliseconds of a lease decision with 1,000 slices and 10,000 people who wait",
     "start": "seconds until a campus is open, and a lab is ready",
 }
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cohorts.models import Cohort, Membership, MembershipState, Role
+
+_OF = (
+    select(Cohort.id, Cohort.track, Cohort.timezone, Membership.role)
+    .join(Membership, Membership.cohort_id == Cohort.id)
+    .where(Membership.username == bindparam("of"), Membership.state == MembershipState.ACTIVE)
+    .order_by(Cohort.starts_on.desc(), Cohort.id)
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +33,7 @@ class Borrower:
 
 def borrower(session: Session, username: str, timezone: str) -> Borrower:
     """The person as they borrow; of several cohorts, one in which they learn comes first, then the latest start."""
-    rows = session.execute(
-        select(Cohort.id, Cohort.track, Cohort.timezone, Membership.role)
-        .join(Membership, Membership.cohort_id == Cohort.id)
-        .where(Membership.username == username, Membership.state == MembershipState.ACTIVE)
-        .order_by(Cohort.starts_on.desc(), Cohort.id)
-    ).all()
+    rows = session.execute(_OF, {"of": username}).all()
     if not rows:
         return Borrower(username, None, "", timezone, ())
     own = next((row for row in rows if row.role is Role.STUDENT), rows[0])

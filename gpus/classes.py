@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from cohorts.models import ClassSession, Membership, MembershipState, Role
 from cohorts.timetable import sessions_between
 from gpus.hardware import Hardware
 from gpus.models import Lease, LeaseState
 
 READY_BEFORE = 0.2  # the last part of the time before the bell is left for slow starts
+
+_L, _C = table_of(Lease), table_of(ClassSession)
+#: leases of classes that began some time ago, of servers that have run for a while: whoever came late has a chance
+_BEGUN = (
+    select(_L.c.id, _L.c.holder)
+    .join(_C, _C.c.id == _L.c.class_session_id)
+    .where(
+        _L.c.ended_at.is_(None),
+        _L.c.state == LeaseState.RUNNING,
+        _L.c.stopping.is_(None),
+        _C.c.starts_at <= bindparam("began"),
+        _L.c.running_at <= bindparam("ran"),
+    )
+    .order_by(_L.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -34,16 +50,18 @@ def due_starts(session: Session, hardware: Hardware, now: datetime) -> list[Star
         since = entry.starts_at - lead
         if now < since or now >= entry.starts_at + hardware.rules.class_grace:
             continue
-        for place, (username, count) in enumerate(_seated(session, entry)):
-            moment = since + (entry.starts_at - since) * (1 - READY_BEFORE) * (place / count)
-            if moment <= now and not _had_turn(session, username, entry.id):
+        names = _seated(session, entry)
+        had = _had_turn(session, names, entry.id)
+        for place, username in enumerate(names):
+            moment = since + (entry.starts_at - since) * (1 - READY_BEFORE) * (place / len(names))
+            if moment <= now and username not in had:
                 found.append(Start(username, entry.profile or "", entry.id))
     return found
 
 
-def _seated(session: Session, entry: ClassSession) -> list[tuple[str, int]]:
-    """Students of the class for whom a slice is kept, each with how many they are."""
-    names = session.scalars(
+def _seated(session: Session, entry: ClassSession) -> Sequence[str]:
+    """Students of the class for whom a slice is kept, in the order in which their servers start."""
+    return session.scalars(
         select(Membership.username)
         .where(
             Membership.cohort_id == entry.cohort_id,
@@ -53,21 +71,17 @@ def _seated(session: Session, entry: ClassSession) -> list[tuple[str, int]]:
         .order_by(Membership.username)
         .limit(entry.seats)
     ).all()
-    return [(name, len(names)) for name in names]
 
 
-def _had_turn(session: Session, username: str, class_session_id: int) -> bool:
-    """Whether the person has a lease, or had one for this class already: nobody is started twice."""
-    return (
-        session.scalar(
-            select(Lease.id)
-            .where(
-                Lease.holder == username,
+def _had_turn(session: Session, names: Sequence[str], class_session_id: int) -> set[str]:
+    """Who of them has a lease, or had one for this class already: nobody is started twice."""
+    return set(
+        session.scalars(
+            select(Lease.holder).where(
+                Lease.holder.in_(names),
                 Lease.ended_at.is_(None) | (Lease.class_session_id == class_session_id),
             )
-            .limit(1)
         )
-        is not None
     )
 
 
@@ -78,23 +92,12 @@ def return_unused(
 
     `last_used` tells when each running server was last used by its person, None for one that never was.
     """
-    rows = session.scalars(
-        select(Lease).where(
-            Lease.ended_at.is_(None),
-            Lease.class_session_id.is_not(None),
-            Lease.state == LeaseState.RUNNING,
-            Lease.stopping.is_(None),
-        )
-    ).all()
+    grace = hardware.rules.class_grace
+    rows = session.execute(_BEGUN, {"began": now - grace, "ran": now - min(grace, timedelta(minutes=10))}).all()
     marked = []
-    for lease in rows:
-        entry = session.get(ClassSession, lease.class_session_id)
-        if entry is None or now < entry.starts_at + hardware.rules.class_grace or lease.holder not in last_used:
-            continue
-        if lease.running_at and now - lease.running_at < min(hardware.rules.class_grace, timedelta(minutes=10)):
-            continue  # came late
-        if last_used[lease.holder] is None:
-            lease.stopping = "unused"
-            marked.append(lease.holder)
+    for number, holder in rows:
+        if holder in last_used and last_used[holder] is None:
+            session.get_one(Lease, number).stopping = "unused"
+            marked.append(holder)
     session.flush()
     return marked

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil, floor
 from statistics import median
 
 from sqlalchemy import bindparam, literal_column, select
@@ -55,6 +57,12 @@ class Estimator:
 
 
 def left_of(age: float, lasted: Sequence[float], usual: float) -> float:
-    """Seconds that a lease of that age will go on: the median of what was left to those that lasted longer."""
-    longer = [seconds - age for seconds in lasted if seconds > age]
-    return median(longer) if longer else max(usual - age, SHORTEST)
+    """Seconds that a lease of that age will go on: the median of what was left to those that lasted longer.
+
+    `lasted` is in ascending order.
+    """
+    longer = len(lasted) - bisect_right(lasted, age)
+    if not longer:
+        return max(usual - age, SHORTEST)
+    middle = len(lasted) - longer / 2 - 0.5
+    return (lasted[floor(middle)] + lasted[ceil(middle)]) / 2 - age

@@ -98,6 +98,7 @@ class Rules(_Value):
     `half_life` is how quickly past use is forgotten; an hour of it costs `delay` of waiting, at most `longest_delay`.
     `class_lead` before the bell slices are kept for a class, and its servers started; `class_grace` after the
     bell, what nobody used goes back. A walk-in gets a slice only if `shortest` is left before a class needs it.
+    When a lease is over and somebody waits, what computes then may go on for `finish`, unless a class needs the slice.
     `warn` before the end of a lease, and before an idle server is stopped, people are told. `presence` without a look
     at the waiting room, or out of a lab, a ticket lapses.
     """
@@ -111,6 +112,7 @@ class Rules(_Value):
     class_lead: Duration = timedelta(minutes=15)
     class_grace: Duration = timedelta(minutes=15)
     shortest: Duration = timedelta(minutes=15)
+    finish: Duration = timedelta(minutes=10)
     warn: Duration = timedelta(minutes=10)
     presence: Duration = timedelta(hours=8)
 

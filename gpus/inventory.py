@@ -19,8 +19,6 @@ from cohorts.errors import NotFound
 from gpus.hardware import DeclaredNode
 from gpus.models import Lease, Node, NodeState, Slice, Source
 
-_LENDS = (Node.state == NodeState.READY, Node.drained.is_(False))
-
 _S, _N, _L = table_of(Slice), table_of(Node), table_of(Lease)
 _FREE = (
     select(_S.c.id, _S.c.node)
@@ -33,6 +31,19 @@ _FREE = (
         ~exists().where(_L.c.slice_id == _S.c.id, _L.c.ended_at.is_(None)),
     )
     .order_by(_S.c.node, _S.c.id)
+)
+_AVAILABLE = (
+    select(func.count())
+    .select_from(_S)
+    .join(_N, _N.c.name == _S.c.node)
+    .where(_S.c.kind == bindparam("kind"), _S.c.present, _N.c.state == NodeState.READY, _N.c.drained.is_(False))
+)
+_STOCK = (
+    select(_S.c.kind, _S.c.present, _N.c.state, _N.c.drained, _L.c.id.is_not(None), func.count())
+    .select_from(_S)
+    .join(_N, _N.c.name == _S.c.node)
+    .outerjoin(_L, (_L.c.slice_id == _S.c.id) & _L.c.ended_at.is_(None))
+    .group_by(_S.c.kind, _S.c.present, _N.c.state, _N.c.drained, _L.c.id.is_not(None))
 )
 
 
@@ -161,35 +172,22 @@ def free_slices(session: Session, kind: str) -> list[int]:
 
 def available(session: Session, kind: str) -> int:
     """How many slices of that kind are on nodes that take servers, lent or not."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Slice)
-            .join(Node, Node.name == Slice.node)
-            .where(Slice.kind == kind, Slice.present, *_LENDS)
-        )
-        or 0
-    )
+    return session.scalar(_AVAILABLE, {"kind": kind}) or 0
 
 
 def stock(session: Session) -> list[Stock]:
     """Every kind's slices in numbers, by kind."""
-    rows = session.execute(
-        select(Slice.kind, Slice.present, Node.state, Node.drained, Lease.id)
-        .join(Node, Node.name == Slice.node)
-        .outerjoin(Lease, (Lease.slice_id == Slice.id) & Lease.ended_at.is_(None))
-    ).all()
     kinds: dict[str, Counter[str]] = {}
-    for kind, present, state, drained, lease in rows:
+    for kind, present, state, drained, lent, number in session.execute(_STOCK):
         count = kinds.setdefault(kind, Counter())
         if not present or state is NodeState.DOWN:
-            count["away"] += 1
-        elif lease is not None:
-            count["lent"] += 1
+            count["away"] += number
+        elif lent:
+            count["lent"] += number
         elif state is NodeState.READY and not drained:
-            count["free"] += 1
+            count["free"] += number
         else:
-            count["away"] += 1
+            count["away"] += number
     return [
         Stock(kind, count["lent"] + count["free"], count["lent"], count["free"], count["away"])
         for kind, count in sorted(kinds.items())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from cohorts.database import table_of
@@ -30,11 +30,12 @@ Because = Literal[
 ]
 
 _GRANT = insert(table_of(Lease))
+_OF = select(Lease).where(Lease.holder == bindparam("of"), Lease.ended_at.is_(None))
 
 
 def lease_of(session: Session, holder: str) -> Lease | None:
     """What that person or job holds now."""
-    return session.scalar(select(Lease).where(Lease.holder == holder, Lease.ended_at.is_(None)))
+    return session.scalar(_OF, {"of": holder})
 
 
 def grant(

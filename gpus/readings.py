@@ -76,6 +76,12 @@ def computes_nothing(piece: Slice, now: datetime) -> bool:
     return activity.idle_since(_activity(piece), now=now, rule=RULE) is not None
 
 
+def computes_now(piece: Slice, now: datetime) -> bool:
+    """Whether a fresh reading saw the slice compute."""
+    fresh = piece.read_at is not None and now - piece.read_at <= RULE.longest_gap
+    return fresh and piece.busy is not None and piece.busy > RULE.busy_above
+
+
 def _activity(piece: Slice) -> activity.Activity | None:
     if piece.read_at is None:
         return None

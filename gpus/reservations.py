@@ -9,13 +9,42 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from cohorts.database import table_of
 from cohorts.models import ClassSession, Membership, MembershipState, Role
 from cohorts.timetable import sessions_between
 from gpus.hardware import Hardware
 from gpus.models import Lease
+
+_L, _M = table_of(Lease), table_of(Membership)
+_OPEN = select(func.count()).select_from(_L).where(_L.c.kind == bindparam("kind"), _L.c.ended_at.is_(None))
+_TAKEN = _OPEN.where(_L.c.cohort_id == bindparam("cohort"))
+_OUT = _OPEN.where(
+    _L.c.cohort_id.is_(None) | _L.c.cohort_id.not_in(bindparam("cohorts", expanding=True)),
+    _L.c.until.is_(None) | (_L.c.until > bindparam("moment")),
+)
+_STUDENTS = (
+    select(func.count())
+    .select_from(_M)
+    .where(
+        _M.c.cohort_id == bindparam("cohort"),
+        _M.c.role == Role.STUDENT,
+        _M.c.state == MembershipState.ACTIVE,
+    )
+)
+_NOW = (
+    select(ClassSession)
+    .where(
+        ClassSession.cohort_id.in_(bindparam("cohorts", expanding=True)),
+        ClassSession.profile.is_not(None),
+        ClassSession.starts_at <= bindparam("soon"),
+        ClassSession.ends_at > bindparam("now"),
+    )
+    .order_by(ClassSession.starts_at)
+    .limit(literal_column("1"))
+)
 
 
 @dataclass(frozen=True)
@@ -67,30 +96,12 @@ def holds(session: Session, hardware: Hardware, kind: str, now: datetime, horizo
 
 def students(session: Session, cohort_id: str) -> int:
     """How many students the cohort has now."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Membership)
-            .where(
-                Membership.cohort_id == cohort_id,
-                Membership.role == Role.STUDENT,
-                Membership.state == MembershipState.ACTIVE,
-            )
-        )
-        or 0
-    )
+    return session.scalar(_STUDENTS, {"cohort": cohort_id}) or 0
 
 
 def _taken(session: Session, kind: str, cohort_id: str) -> int:
     """Slices that members of the cohort have, whether they count for the class already or will."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Lease)
-            .where(Lease.kind == kind, Lease.ended_at.is_(None), Lease.cohort_id == cohort_id)
-        )
-        or 0
-    )
+    return session.scalar(_TAKEN, {"kind": kind, "cohort": cohort_id}) or 0
 
 
 def current(found: Iterable[Hold], now: datetime) -> list[Hold]:
@@ -100,17 +111,7 @@ def current(found: Iterable[Hold], now: datetime) -> list[Hold]:
 
 def class_now(session: Session, cohorts: Iterable[str], now: datetime, lead: timedelta) -> ClassSession | None:
     """The class that one of these cohorts is in, or is about to begin."""
-    return session.scalar(
-        select(ClassSession)
-        .where(
-            ClassSession.cohort_id.in_(list(cohorts)),
-            ClassSession.profile.is_not(None),
-            ClassSession.starts_at <= now + lead,
-            ClassSession.ends_at > now,
-        )
-        .order_by(ClassSession.starts_at)
-        .limit(1)
-    )
+    return session.scalar(_NOW, {"cohorts": list(cohorts), "soon": now + lead, "now": now})
 
 
 def walk_in_until(
@@ -143,13 +144,4 @@ def walk_in_until(
 
 def _still_out(session: Session, kind: str, cohorts: set[str], moment: datetime) -> int:
     """Leases of other people that aren't over by then."""
-    elsewhere = Lease.cohort_id.is_(None) | Lease.cohort_id.not_in(cohorts)
-    lasting = Lease.until.is_(None) | (Lease.until > moment)
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(Lease)
-            .where(Lease.kind == kind, Lease.ended_at.is_(None), elsewhere, lasting)
-        )
-        or 0
-    )
+    return session.scalar(_OUT, {"kind": kind, "cohorts": sorted(cohorts), "moment": moment}) or 0

@@ -77,6 +77,12 @@ _OF_COHORT = (
     .order_by(_T.c.rank, _T.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
+_AHEAD = select(func.count()).select_from(_T).where(_QUEUE, _T.c.track == bindparam("track"))
+_BEFORE = _AHEAD.where(_T.c.rank < bindparam("mark"))
+_LEVEL = _AHEAD.where(_T.c.rank == bindparam("mark"), _T.c.id < bindparam("id"))
+_ANY = select(_T.c.id).where(_QUEUE).limit(literal_column("1"))
+_OF = select(Ticket).where(Ticket.username == bindparam("of"), Ticket.closed_at.is_(None))
+_FORGOTTEN = select(Ticket).where(Ticket.closed_at.is_(None), Ticket.seen_at < bindparam("since"))
 _SERVE = (
     update(_T)
     .where(_T.c.id == bindparam("number"))
@@ -86,7 +92,7 @@ _SERVE = (
 
 def waiting_ticket(session: Session, username: str) -> Ticket | None:
     """The ticket with which the person waits now."""
-    return session.scalar(select(Ticket).where(Ticket.username == username, Ticket.closed_at.is_(None)))
+    return session.scalar(_OF, {"of": username})
 
 
 def draw(session: Session, who: Borrower, profile: Profile, rules: Rules, now: datetime) -> Ticket:
@@ -124,7 +130,7 @@ def close(ticket: Ticket, state: TicketState, now: datetime) -> None:
 
 def lapse(session: Session, presence: timedelta, now: datetime) -> list[Ticket]:
     """Close tickets that nobody asked after for so long."""
-    forgotten = session.scalars(select(Ticket).where(Ticket.closed_at.is_(None), Ticket.seen_at < now - presence)).all()
+    forgotten = session.scalars(_FORGOTTEN, {"since": now - presence}).all()
     for ticket in forgotten:
         close(ticket, TicketState.LAPSED, now)
     return list(forgotten)
@@ -182,7 +188,7 @@ def serve(session: Session, ticket_id: int, lease_id: int, now: datetime) -> Non
 
 
 def anybody_waits(session: Session, kind: str) -> bool:
-    return session.scalar(select(Ticket.id).where(Ticket.kind == kind, Ticket.closed_at.is_(None)).limit(1)) is not None
+    return session.scalar(_ANY, {"kind": kind}) is not None
 
 
 def position(session: Session, ticket: Ticket, rules: Rules, now: datetime) -> int:
@@ -193,15 +199,9 @@ def position(session: Session, ticket: Ticket, rules: Rules, now: datetime) -> i
     ahead = 0
     for track in tracks:
         mark = own - moved[track]
-        before = Ticket.rank < mark
         if track == ticket.track:  # exactly, without the rounding of adding and taking away
-            before = or_(Ticket.rank < ticket.rank, and_(Ticket.rank == ticket.rank, Ticket.id < ticket.id))
-        ahead += (
-            session.scalar(
-                select(func.count())
-                .select_from(Ticket)
-                .where(Ticket.kind == ticket.kind, Ticket.track == track, Ticket.closed_at.is_(None), before)
-            )
-            or 0
-        )
+            mark = ticket.rank
+            same = {"kind": ticket.kind, "track": track, "mark": mark, "id": ticket.id}
+            ahead += session.scalar(_LEVEL, same) or 0
+        ahead += session.scalar(_BEFORE, {"kind": ticket.kind, "track": track, "mark": mark}) or 0
     return ahead + 1

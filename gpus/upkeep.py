@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy.orm import Session, contains_eager
 
 from cohorts.models import ClassSession
 from cohorts.timetable import sessions_between
@@ -19,9 +19,9 @@ from gpus.decide import decide
 from gpus.hardware import Hardware, Profile
 from gpus.inventory import available, free_slices
 from gpus.leases import end
-from gpus.models import Lease, LeaseState, NodeState, Slice
+from gpus.models import Lease, LeaseState, Node, NodeState, Slice
 from gpus.quota import seconds_left
-from gpus.readings import idle_since
+from gpus.readings import computes_now, idle_since
 from gpus.reservations import holds, walk_in_until
 from gpus.tickets import anybody_waits, lapse
 from gpus.usage import accrue
@@ -31,6 +31,31 @@ JOB = "job:"
 #: why the hub is asked to stop a server; one that the hub doesn't have is the engine's business
 TELL_HUB = ("idle", "over", "unused")
 YIELDED = "yielded"
+
+#: leases for which something may be due: most of them go on as they are, and are not even read
+_DUE = (
+    select(Lease)
+    .join(Lease.slice)
+    .join(Slice.node_)
+    .where(
+        Lease.ended_at.is_(None),
+        or_(
+            and_(Lease.state == LeaseState.HELD, Lease.answer_by <= bindparam("now")),
+            and_(Lease.state != LeaseState.HELD, Node.state == NodeState.DOWN),
+            Lease.stopping.is_not(None),
+            Lease.until <= bindparam("now"),
+            Lease.holder.startswith(JOB),
+            and_(Lease.class_session_id.is_(None), Lease.cohort_id.in_(bindparam("cohorts", expanding=True))),
+            and_(
+                Lease.state == LeaseState.RUNNING,
+                Lease.class_session_id.is_(None),
+                or_(Lease.idle_warned_at.is_not(None), Slice.quiet_since <= bindparam("quiet")),
+            ),
+        ),
+    )
+    .order_by(Lease.id)
+    .options(contains_eager(Lease.slice).contains_eager(Slice.node_))
+)
 
 
 @dataclass
@@ -46,8 +71,14 @@ def tend(session: Session, hardware: Hardware, now: datetime, *, timezone: str) 
     found = Tended()
     lapse(session, hardware.rules.presence, now)
     lessons = _lessons(session, hardware, now)
-    open_ = select(Lease).where(Lease.ended_at.is_(None)).options(joinedload(Lease.slice).joinedload(Slice.node_))
-    for lease in session.scalars(open_).all():
+    lent = [profile for profile in hardware.profiles if profile.kind]
+    warn_after = min((warned_after(hardware, profile) for profile in lent), default=timedelta())
+    due = {
+        "now": now,
+        "quiet": now - warn_after,
+        "cohorts": [cohort for cohort, _ in lessons],
+    }
+    for lease in session.scalars(_DUE, due).all():
         lesson = lessons.get((lease.cohort_id, lease.kind))
         _tend_lease(session, hardware, lease, lesson, now, timezone)
         if lease.ended_at is None and lease.stopping in TELL_HUB and not lease.holder.startswith(JOB):
@@ -120,16 +151,18 @@ def _end_or_go_on(session: Session, hardware: Hardware, lease: Lease, now: datet
     """Time is up: somebody else's turn, a class's, or nobody's, and then it goes on a while."""
     accrue(session, lease, now, hardware.rules.half_life, timezone)
     lease.class_session_id = None  # where there was a class, it is over; what follows is the person's own time
-    wished = now + GO_ON
+    found = holds(session, hardware, lease.kind, now, GO_ON)
+    class_needs_it = any(hold.since <= now < hold.ends_at and hold.kept for hold in found)
     if anybody_waits(session, lease.kind):
-        lease.stopping = "over"
+        if class_needs_it or not _finishes(hardware, lease, now):
+            lease.stopping = "over"
         return
+    wished = now + GO_ON
     who = borrower(session, lease.holder, timezone)
     left = seconds_left(session, lease.holder, who.timezone, hardware.rules.weekly_hours, now)
     if left is not None:
         wished = min(wished, now + timedelta(seconds=left / lease.share))
-    found = holds(session, hardware, lease.kind, now, GO_ON)
-    if any(hold.since <= now < hold.ends_at and hold.kept for hold in found):
+    if class_needs_it:
         wished = now
     else:
         capacity = available(session, lease.kind) + 1  # this one is not over yet, and must not stand in its own way
@@ -142,17 +175,28 @@ def _end_or_go_on(session: Session, hardware: Hardware, lease: Lease, now: datet
         lease.until = wished
 
 
+def _finishes(hardware: Hardware, lease: Lease, now: datetime) -> bool:
+    """Whether what computes when the time is up may go on to its end: not for long, and only on a fresh reading."""
+    if lease.until is None or now >= lease.until + hardware.rules.finish:
+        return False
+    return computes_now(lease.slice, now)
+
+
 def _watch_idle(hardware: Hardware, lease: Lease, now: datetime) -> None:
     """Warn the holder of a slice that does nothing, then take it back; forget the warning when it works again."""
     profile = _profile(hardware, lease)
     since = idle_since(lease.slice, lease.running_at, now)
-    warn_after = max(profile.idle - hardware.rules.warn, timedelta())
-    if since is None or now - since < warn_after:
+    if since is None or now - since < warned_after(hardware, profile):
         lease.idle_warned_at = None
     elif lease.idle_warned_at is None:
         lease.idle_warned_at = now
     elif now - since >= profile.idle and now - lease.idle_warned_at >= min(hardware.rules.warn, profile.idle):
         lease.stopping = "idle"
+
+
+def warned_after(hardware: Hardware, profile: Profile) -> timedelta:
+    """How long a slice may do nothing until its holder is warned."""
+    return max(profile.idle - hardware.rules.warn, timedelta())
 
 
 def _profile(hardware: Hardware, lease: Lease) -> Profile:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.orm import Session, joinedload
 
 from cohorts.database import table_of
 from cohorts.models import Cohort
@@ -16,8 +17,26 @@ from gpus.fair_order import faded
 from gpus.models import Lease, LeaseState, RecentUse, Use
 from gpus.readings import computes_nothing
 
-_R = table_of(RecentUse)
+# Statements are built once, and on tables: the time of every lease is booked each minute while nobody else decides.
+_R, _U, _C = table_of(RecentUse), table_of(Use), table_of(Cohort)
 _RECENT = select(_R.c.key, _R.c.seconds, _R.c.as_of).where(_R.c.key.in_(bindparam("keys", expanding=True)))
+_KEEP_RECENT = update(_R).where(_R.c.key == bindparam("name")).values(seconds=bindparam("sum"), as_of=bindparam("at"))
+_FIRST_RECENT = insert(_R)
+_ZONES = select(_C.c.id, _C.c.timezone).where(_C.c.id.in_(bindparam("cohorts", expanding=True)))
+_LATEST = (
+    select(func.max(_U.c.id)).where(_U.c.lease_id.in_(bindparam("leases", expanding=True))).group_by(_U.c.lease_id)
+)
+_LAST = select(_U.c.id, _U.c.lease_id, _U.c.until_at, _U.c.month, _U.c.in_class).where(_U.c.id.in_(_LATEST))
+_OPEN = insert(_U)
+_GO_ON = (
+    update(_U)
+    .where(_U.c.id == bindparam("number"))
+    .values(
+        seconds=_U.c.seconds + bindparam("more"),
+        idle_seconds=_U.c.idle_seconds + bindparam("more_idle"),
+        until_at=bindparam("until"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -32,52 +51,70 @@ class Account:
 
 def accrue(session: Session, lease: Lease, now: datetime, half_life: timedelta, timezone: str) -> float:
     """Book the lease's time up to `now`; the seconds that were added. A lease that is only held books nothing."""
-    began = lease.starting_at
-    if began is None:
-        return 0.0
-    row = session.scalar(select(Use).where(Use.lease_id == lease.id).order_by(Use.id.desc()).limit(1))
-    since = row.until_at if row else began
-    seconds = (now - since).total_seconds()
-    if seconds <= 0:
-        return 0.0
-    month = now.astimezone(ZoneInfo(_zone(session, lease, timezone))).strftime("%Y-%m")
-    in_class = lease.class_session_id is not None
-    if row is None or row.month != month or row.in_class != in_class:
-        row = Use(
-            lease_id=lease.id,
-            username=lease.holder,
-            cohort_id=lease.cohort_id,
-            track=lease.track,
-            kind=lease.kind,
-            share=lease.share,
-            month=month,
-            in_class=in_class,
-            began_at=since,
-            until_at=since,
-            seconds=0.0,
-            idle_seconds=0.0,
-        )
-        session.add(row)
-    row.seconds += seconds
-    row.until_at = now
-    if computes_nothing(lease.slice, now):
-        row.idle_seconds += seconds
-    for key in (person_key(lease.holder), track_key(lease.track)):
-        _add_recent(session, key, seconds * lease.share, now, half_life)
-    session.flush()
-    return seconds
+    return _book(session, [lease], now, half_life, timezone)
 
 
 def accrue_all(session: Session, now: datetime, half_life: timedelta, timezone: str) -> None:
-    """Book the time of every lease that has a server."""
+    """Book the time of every lease that has a server, in a few statements however many there are."""
     running = select(Lease).where(Lease.ended_at.is_(None), Lease.state.in_((LeaseState.STARTING, LeaseState.RUNNING)))
-    for lease in session.scalars(running):
-        accrue(session, lease, now, half_life, timezone)
+    _book(session, session.scalars(running.options(joinedload(Lease.slice))).all(), now, half_life, timezone)
 
 
-def _zone(session: Session, lease: Lease, timezone: str) -> str:
-    cohort = session.get(Cohort, lease.cohort_id) if lease.cohort_id else None
-    return cohort.timezone if cohort else timezone
+def _book(session: Session, leases: Sequence[Lease], now: datetime, half_life: timedelta, timezone: str) -> float:
+    leases = [lease for lease in leases if lease.starting_at is not None]
+    if not leases:
+        return 0.0
+    last = {row.lease_id: row for row in session.execute(_LAST, {"leases": [lease.id for lease in leases]})}
+    zones = {lease.cohort_id for lease in leases if lease.cohort_id}
+    zone = {row.id: row.timezone for row in session.execute(_ZONES, {"cohorts": sorted(zones)})} if zones else {}
+    months: dict[str, str] = {}
+    opened: list[dict[str, object]] = []
+    went_on: list[dict[str, object]] = []
+    recent: dict[str, float] = defaultdict(float)
+    total = 0.0
+    for lease in leases:
+        row = last.get(lease.id)
+        since = row.until_at if row else lease.starting_at
+        assert since is not None
+        seconds = (now - since).total_seconds()
+        if seconds <= 0:
+            continue
+        total += seconds
+        idle = seconds if computes_nothing(lease.slice, now) else 0.0
+        name = zone.get(lease.cohort_id or "", timezone)
+        month = months.setdefault(name, now.astimezone(ZoneInfo(name)).strftime("%Y-%m"))
+        in_class = lease.class_session_id is not None
+        if row is None or row.month != month or row.in_class != in_class:
+            opened.append(_opened(lease, month, in_class, since, now, seconds, idle))
+        else:
+            went_on.append({"number": row.id, "until": now, "more": seconds, "more_idle": idle})
+        for key in (person_key(lease.holder), track_key(lease.track)):
+            recent[key] += seconds * lease.share
+    if opened:
+        session.execute(_OPEN, opened)
+    if went_on:
+        session.execute(_GO_ON, went_on)
+    _add_recent(session, recent, now, half_life)
+    return total
+
+
+def _opened(
+    lease: Lease, month: str, in_class: bool, since: datetime, now: datetime, seconds: float, idle: float
+) -> dict[str, object]:
+    return {
+        "lease_id": lease.id,
+        "username": lease.holder,
+        "cohort_id": lease.cohort_id,
+        "track": lease.track,
+        "kind": lease.kind,
+        "share": lease.share,
+        "month": month,
+        "in_class": in_class,
+        "began_at": since,
+        "until_at": now,
+        "seconds": seconds,
+        "idle_seconds": idle,
+    }
 
 
 def person_key(username: str) -> str:
@@ -88,13 +125,21 @@ def track_key(track: str) -> str:
     return f"track:{track}"
 
 
-def _add_recent(session: Session, key: str, seconds: float, now: datetime, half_life: timedelta) -> None:
-    row = session.get(RecentUse, key)
-    if row is None:
-        session.add(RecentUse(key=key, seconds=seconds, as_of=now))
+def _add_recent(session: Session, more: Mapping[str, float], now: datetime, half_life: timedelta) -> None:
+    if not more:
         return
-    row.seconds = faded(row.seconds, now - row.as_of, half_life) + seconds
-    row.as_of = now
+    known = {key: (seconds, as_of) for key, seconds, as_of in session.execute(_RECENT, {"keys": sorted(more)})}
+    changed, new = [], []
+    for key, seconds in sorted(more.items()):
+        if key in known:
+            before, as_of = known[key]
+            changed.append({"name": key, "sum": faded(before, now - as_of, half_life) + seconds, "at": max(now, as_of)})
+        else:
+            new.append({"key": key, "seconds": seconds, "as_of": now})
+    if changed:
+        session.execute(_KEEP_RECENT, changed)
+    if new:
+        session.execute(_FIRST_RECENT, new)
 
 
 def recent_use(session: Session, keys: Collection[str], now: datetime, half_life: timedelta) -> dict[str, float]:

@@ -109,6 +109,34 @@ def test_a_lease_goes_on_while_nobody_waits_and_ends_when_somebody_does(campus_w
     assert campus.holders() == {"s02"}
 
 
+@pytest.mark.parametrize(("computes_for", "goes_on_for"), [(4, 4), (60, 9)], ids=["a short cell", "a long run"])
+def test_what_computes_when_the_time_is_up_may_finish_but_not_for_long(
+    campus_with: Campus, computes_for: int, goes_on_for: int
+) -> None:
+    campus = campus_with(declare(1, lease="30m", rules={"finish": "10m"}))
+    campus.students(2)
+    campus.lent("s01")
+    campus.queued("s02")
+    read(campus, 0.9, minutes=30)
+    minutes = 0
+    while stopping(campus) is None and minutes < 20:
+        read(campus, 0.9 if minutes < computes_for else 0.0, minutes=1)
+        minutes += 1
+    assert minutes - 1 == goes_on_for
+    assert stopping(campus) == "over"
+
+
+def test_what_computes_gives_way_to_a_class(campus_with: Campus) -> None:
+    campus = campus_with(declare(1, lease="4h", rules={"finish": "10m"}))
+    campus.students(1)
+    campus.students(2, "at-1", "a")
+    campus.add_class(starts=START + timedelta(minutes=45))
+    campus.lent("a01")
+    campus.queued("a02")
+    read(campus, 0.9, minutes=30)
+    assert stopping(campus) == "over"
+
+
 def test_a_lost_nodes_slices_leave_the_inventory_and_its_leases_end(campus_with: Campus) -> None:
     campus = campus_with(declare(4, nodes=2))
     names = campus.students(4)
