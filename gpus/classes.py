@@ -15,6 +15,7 @@ from cohorts.timetable import sessions_between
 from gpus.hardware import Hardware
 from gpus.models import Lease, LeaseState
 
+AGAIN = timedelta(minutes=1)
 READY_BEFORE = 0.2  # the last part of the time before the bell is left for slow starts
 
 _L, _C = table_of(Lease), table_of(ClassSession)
@@ -51,7 +52,7 @@ def due_starts(session: Session, hardware: Hardware, now: datetime) -> list[Star
         if now < since or now >= entry.starts_at + hardware.rules.class_grace:
             continue
         names = _seated(session, entry)
-        had = _had_turn(session, names, entry.id)
+        had = _had_turn(session, names, entry.id, now)
         for place, username in enumerate(names):
             moment = since + (entry.starts_at - since) * (1 - READY_BEFORE) * (place / len(names))
             if moment <= now and username not in had:
@@ -73,13 +74,17 @@ def _seated(session: Session, entry: ClassSession) -> Sequence[str]:
     ).all()
 
 
-def _had_turn(session: Session, names: Sequence[str], class_session_id: int) -> set[str]:
-    """Who of them has a lease, or had one for this class already: nobody is started twice."""
+def _had_turn(session: Session, names: Sequence[str], class_session_id: int, now: datetime) -> set[str]:
+    """Who of them has a lease, or had one for this class: nobody is started twice, but for a start that failed.
+
+    That one is tried again after a while.
+    """
+    ran = Lease.running_at.is_not(None) | (Lease.ended_at > now - AGAIN)
     return set(
         session.scalars(
             select(Lease.holder).where(
                 Lease.holder.in_(names),
-                Lease.ended_at.is_(None) | (Lease.class_session_id == class_session_id),
+                Lease.ended_at.is_(None) | ((Lease.class_session_id == class_session_id) & ran),
             )
         )
     )

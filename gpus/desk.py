@@ -151,7 +151,7 @@ class Desk:
             cohort = session.get_one(Cohort, lesson.cohort_id)
             return replace(who, cohort_id=cohort.id, track=cohort.track, timezone=cohort.timezone)
         left = seconds_left(session, username, who.timezone, self.hardware.rules.weekly_hours, now)
-        if left is not None and left < 60:
+        if left is not None and left / profile.share < self.hardware.rules.shortest.total_seconds():
             hours = self.hardware.rules.weekly_hours
             renewed = week_of(now, who.timezone)[1].strftime("%Y-%m-%d")
             raise Refused(

@@ -52,7 +52,7 @@ class Reasons:
             count = min(self.free, sum(hold.kept for hold in others))
             return Reason(
                 f"비어 있는 GPU {count}개는 '{others[0].title}' 수업을 위해 비워 두었습니다.",
-                f"{count} free GPUs are kept for the class {others[0].title!r}.",
+                f"{_gpus(count, 'free ')} kept for the class {others[0].title!r}.",
             )
         if self.free and position == 1:
             return Reason(
@@ -64,6 +64,14 @@ class Reasons:
             minutes = round(behind / 60)
             return Reason(
                 f"GPU {self.available}개가 모두 쓰이고 있습니다. 최근 사용량 때문에 순서가 {minutes}분 뒤로 갔습니다.",
-                f"All {self.available} GPUs are in use. What you used recently moves you back by {minutes} minutes.",
+                f"{_all(self.available)} in use. What you used recently moves you back by {minutes} minutes.",
             )
-        return Reason(f"GPU {self.available}개가 모두 쓰이고 있습니다.", f"All {self.available} GPUs are in use.")
+        return Reason(f"GPU {self.available}개가 모두 쓰이고 있습니다.", f"{_all(self.available)} in use.")
+
+
+def _gpus(count: int, kind: str) -> str:
+    return f"1 {kind}GPU is" if count == 1 else f"{count} {kind}GPUs are"
+
+
+def _all(count: int) -> str:
+    return "The only GPU is" if count == 1 else f"All {count} GPUs are"

@@ -20,11 +20,21 @@ from gpus.usage import accrue
 
 #: how long a lease may be without a server at the hub: from the lease to the hub's spawn, and while the hub restarts
 MISSED = timedelta(seconds=20)
+#: how long a lab with other hardware may take to stop after the lease that it makes room for
+CHANGING = timedelta(minutes=2)
 #: how long a container of a lease that has ended may go on: the hub is stopping it
 STOPPING = timedelta(seconds=30)
 #: how long what the engine said counts
 ENGINE_FRESH = timedelta(seconds=60)
 GONE = "gone"
+
+
+@dataclass(frozen=True)
+class HubHas:
+    """A server that the hub has for somebody, and the profile it was started with."""
+
+    profile: str
+    ready: bool
 
 
 @dataclass(frozen=True)
@@ -43,20 +53,26 @@ def has_container(lease: Lease, now: datetime) -> bool:
 
 
 def reconcile_with_hub(
-    session: Session, hardware: Hardware, servers: Mapping[str, bool], now: datetime, *, timezone: str
+    session: Session, hardware: Hardware, servers: Mapping[str, HubHas], now: datetime, *, timezone: str
 ) -> list[str]:
-    """End leases whose holder has no server for a while; their holders. `servers` maps user names to "is ready"."""
+    """End leases whose holder has no server for a while; their holders. `servers` are the hub's, by user name.
+
+    A server with other hardware is none for the lease; while the lease is new it is being stopped to make room for one.
+    """
     ended = []
     working = select(Lease).where(Lease.ended_at.is_(None), Lease.state.in_((LeaseState.STARTING, LeaseState.RUNNING)))
     for lease in session.scalars(working).all():
         if lease.holder.startswith(JOB):
             continue
-        if lease.holder in servers:
+        has = servers.get(lease.holder)
+        if has is not None and has.profile == lease.profile:
             lease.missed_at = None
             if lease.stopping == GONE:
                 lease.stopping = None
-            if servers[lease.holder] and lease.state is LeaseState.STARTING:
+            if has.ready and lease.state is LeaseState.STARTING:
                 run(session, lease, device="", node="", now=now)
+        elif has is not None and lease.starting_at is not None and now - lease.starting_at < CHANGING:
+            lease.missed_at = None
         elif lease.missed_at is None:
             lease.missed_at = now
         elif now - lease.missed_at >= MISSED:

@@ -60,9 +60,13 @@ _DUE = (
 
 @dataclass
 class Tended:
-    """What one look brought: holders whose servers have to stop (and why), and leases that are new."""
+    """What one look brought: holders whose servers have to stop (and why), and leases that are new.
+
+    `hardware` is what each of those servers runs with: one that runs with something else is another one.
+    """
 
     stop: dict[str, str] = field(default_factory=dict)
+    hardware: dict[str, str] = field(default_factory=dict)
     granted: list[str] = field(default_factory=list)
 
 
@@ -83,6 +87,7 @@ def tend(session: Session, hardware: Hardware, now: datetime, *, timezone: str) 
         _tend_lease(session, hardware, lease, lesson, now, timezone)
         if lease.ended_at is None and lease.stopping in TELL_HUB and not lease.holder.startswith(JOB):
             found.stop[lease.holder] = lease.stopping
+            found.hardware[lease.holder] = lease.profile
     session.flush()
     for kind in hardware.kinds():
         found.granted += [lease.holder for lease in decide(session, hardware, kind, now, timezone=timezone)]

@@ -21,6 +21,7 @@ from hub_config.spawner import CampusLocalProcessSpawner
 from hub_config.swarm_spawner import CampusSwarmSpawner
 
 DAY = 24 * 3600
+SLOW_SPAWN = 0.5
 log = logging.getLogger(__name__)
 
 
@@ -126,6 +127,8 @@ def configure_servers(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.shutdown_on_logout = False
     c.JupyterHub.cleanup_servers = settings.cleanup_servers
     c.JupyterHub.concurrent_spawn_limit = settings.concurrent_spawns
+    # whoever asks for a start watches its progress: no request of the portal's, and no page, waits for it
+    c.JupyterHub.tornado_settings["slow_spawn_timeout"] = SLOW_SPAWN
     c.Spawner.start_timeout = 180
     c.Spawner.http_timeout = 60
     c.Spawner.options_from_form = "simple"

@@ -43,15 +43,19 @@ class Choice:
 
 @dataclass(frozen=True)
 class Quota:
-    """GPU hours of a week outside of class: what there is, what is left, and when there are new ones."""
+    """GPU hours of a week outside of class: what there is, what is left, and when there are new ones.
+
+    `least` are the hours that a lease takes at least, with the smallest slice that there is.
+    """
 
     hours: float
     left: float
     renewed: datetime
+    least: float
 
     @property
     def used_up(self) -> bool:
-        return self.left * 3600 < 60
+        return self.left < self.least
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,9 @@ def quota_of(session: Session, hardware: Hardware, who: Borrower, now: datetime)
     left = seconds_left(session, who.username, who.timezone, hours, now)
     if hours is None or left is None:
         return None
-    return Quota(hours, left / 3600, week_of(now, who.timezone)[1])
+    smallest = min((profile.share for profile in hardware.profiles if profile.kind), default=1.0)
+    least = hardware.rules.shortest.total_seconds() / 3600 * smallest
+    return Quota(hours, left / 3600, week_of(now, who.timezone)[1], least)
 
 
 def last_ending(session: Session, hardware: Hardware, username: str, now: datetime) -> Ending | None:

@@ -18,6 +18,8 @@ from portal.logs import REQUEST
 
 STOP_SECONDS = 30.0
 LOOK_EVERY = 0.25
+BUSY_SECONDS = 20.0
+BUSY_PAUSE = 1.0
 
 
 class StillStopping(CampusError):
@@ -46,7 +48,7 @@ def start_lab(
     if username.startswith(GRADING_PREFIX):
         raise Conflict("Grading servers are opened from their course's page.", "채점 서버는 과목 화면에서 여세요.")
     lab = running_lab(here, username)
-    if lab is not None and lab.pending is None and _same(here, lab, wanted.name):
+    if lab is not None and lab.pending != "stop" and _same(here, lab, wanted.name):
         return here.desk.look(username, datetime.now(UTC))[0]
     if lab is not None and not switch:
         raise Conflict(
@@ -65,15 +67,29 @@ def start_lab(
     got = here.desk.ask(username, wanted.name, datetime.now(UTC))
     if isinstance(got, Place):
         return got
+    options = {"profile": wanted.name, "locale": locale, "request": request or REQUEST.get()}
     try:
-        here.hub.start_server(
-            username, user_options={"profile": wanted.name, "locale": locale, "request": request or REQUEST.get()}
-        )
+        _start(here, username, options)
     except HubRefused as error:
+        if got is not None:
+            here.desk.ended(got.id, "failed", datetime.now(UTC))
         if error.code == 409:  # somebody was quicker, or the hub found it started already
             raise Conflict(error.message, error.korean) from error
         raise
     return got
+
+
+def _start(here: Campus, username: str, options: dict[str, str]) -> None:
+    """Have the hub start the server; a hub that starts as many as it may at a time is asked again for a while."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            here.hub.start_server(username, user_options=options)
+            return
+        except HubRefused as error:
+            if error.code != 429 or time.monotonic() > until:
+                raise
+        time.sleep(BUSY_PAUSE)
 
 
 def _same(here: Campus, lab: HubServer, profile: str) -> bool:

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from cohorts.errors import CampusError
-from cohorts.hub import HubServer, HubUnavailable
+from cohorts.hub import HubRefused, HubServer, HubUnavailable
 from gpus.classes import Start, due_starts, return_unused
 from gpus.desk import Held
 from gpus.models import LeaseState
-from gpus.reconcile import reconcile_with_hub
+from gpus.reconcile import HubHas, reconcile_with_hub
 from gpus.upkeep import tend
 from gpus.usage import accrue_all, last_used
 from gpus.writer import Leadership, deciding
@@ -68,8 +68,8 @@ class Steward:
         servers = self._servers()
         with deciding(here.database) as session:
             if servers is not None:
-                ready = {name: server.ready for name, server in servers.items()}
-                gone = reconcile_with_hub(session, here.hardware, ready, now, timezone=here.settings.timezone)
+                has = {name: HubHas(self._profile(server), server.ready) for name, server in servers.items()}
+                gone = reconcile_with_hub(session, here.hardware, has, now, timezone=here.settings.timezone)
                 for holder in gone:
                     log.info("the lease of %s ended: the hub has no server of theirs", holder)
                 return_unused(session, here.hardware, _used(servers, last_used(session)), now)
@@ -83,7 +83,10 @@ class Steward:
         if servers is None:
             return
         for holder, because in due.stop.items():
-            if holder in servers and servers[holder].pending != "stop":
+            server = servers.get(holder)
+            if server is None or self._profile(server) != due.hardware[holder]:
+                continue
+            if server.pending != "stop":
                 log.info("the server of %s is stopped: %s", holder, because)
                 here.hub.stop_server(holder)
         for start in starts:
@@ -97,9 +100,13 @@ class Steward:
         except HubUnavailable:
             return None
 
+    def _profile(self, server: HubServer) -> str:
+        return server.profile or self._here.hardware.default.name
+
     def _start(self, start: Start) -> None:
         """Start a server for a class; one that gets no slice is for its owner to ask for."""
         here = self._here
+        got = None
         try:
             got = here.desk.ask(start.username, start.profile, datetime.now(UTC))
             if isinstance(got, Held) and got.state is LeaseState.STARTING:
@@ -107,6 +114,8 @@ class Steward:
                 here.hub.start_server(start.username, user_options={"profile": start.profile})
         except CampusError as error:
             log.warning("The server of %s could not be started for its class: %s", start.username, error.message)
+            if isinstance(got, Held) and isinstance(error, HubRefused):
+                here.desk.ended(got.id, "failed", datetime.now(UTC))
 
 
 def _used(servers: Mapping[str, HubServer], told: Mapping[str, datetime]) -> dict[str, datetime | None]:

@@ -13,7 +13,7 @@ from gpus.hardware import Hardware
 from gpus.inventory import ReportedNode, apply_agent, apply_declared, apply_engine, stock
 from gpus.models import Lease, NodeState
 from gpus.readings import Reading, take_losses, take_readings
-from gpus.reconcile import EngineServer, reconcile_with_engine, reconcile_with_hub
+from gpus.reconcile import EngineServer, HubHas, reconcile_with_engine, reconcile_with_hub
 from gpus.usage import account, accrue_all
 from gpus.writer import deciding
 
@@ -181,7 +181,8 @@ def test_a_lease_whose_server_the_hub_does_not_have_ends_after_a_while(campus_wi
     for _ in range(6):
         campus.wait(seconds=5)
         with deciding(campus.database) as session:
-            ended += reconcile_with_hub(session, campus.hardware, {"s02": True}, campus.now, timezone=ZONE)
+            has = {"s02": HubHas("gpu", True)}
+            ended += reconcile_with_hub(session, campus.hardware, has, campus.now, timezone=ZONE)
     assert ended == ["s01"]
     assert campus.holders() == {"s02"}
 
@@ -190,7 +191,7 @@ def test_a_hub_that_comes_back_in_time_keeps_the_leases(campus_with: Campus) -> 
     campus = campus_with(declare(1))
     campus.students(1)
     campus.lent("s01")
-    for servers in ({}, {}, {"s01": True}, {}, {}, {"s01": True}):
+    for servers in ({}, {}, {"s01": HubHas("gpu", True)}, {}, {}, {"s01": HubHas("gpu", True)}):
         campus.wait(seconds=9)
         with deciding(campus.database) as session:
             reconcile_with_hub(session, campus.hardware, servers, campus.now, timezone=ZONE)
@@ -291,3 +292,17 @@ def test_a_node_that_only_its_agent_tells_of_lends_what_the_agent_sees(campus_wi
     with deciding(campus.database) as session:
         apply_agent(session, "node9", [("MIG-1", "gpu")], [], campus.now)
     assert campus.lent("s01").node == "node9"
+
+
+def test_a_cpu_lab_that_makes_room_neither_confirms_the_lease_nor_ends_it_at_once(campus_with: Campus) -> None:
+    campus = campus_with(declare(1))
+    campus.students(1)
+    campus.ask("s01")
+    states = []
+    for _ in range(15):
+        campus.wait(seconds=10)
+        with deciding(campus.database) as session:
+            reconcile_with_hub(session, campus.hardware, {"s01": HubHas("cpu", True)}, campus.now, timezone=ZONE)
+            states.append(session.scalars(select(Lease.state)).one())
+    assert states[:11] == ["starting"] * 11
+    assert states[-1] == "ended", "a lab that stays does not keep a slice for ever"
