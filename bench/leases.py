@@ -1,5 +1,5 @@
 """How long a lease decision takes in a full data centre: 1,000 slices, all lent but the one that just became free, and
-10,000 people who wait on four tracks.
+10,000 people who wait on four tracks, after a year of others.
 
 A decision is `gpus.decide` in its transaction, as it runs when a server stops; "with the commit" is from asking for the
 database to its answer that everything is on the disk. On SQLite in a temporary folder, and on PostgreSQL where the
@@ -19,6 +19,7 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
 
 from bench.report import Result
 from cohorts.database import Database, migrate
@@ -27,7 +28,7 @@ from gpus.desk import Desk
 from gpus.hardware import Hardware
 from gpus.inventory import apply_declared
 from gpus.leases import end, grant
-from gpus.models import Lease, Slice, Ticket, TicketState
+from gpus.models import Lease, LeaseState, Slice, Ticket, TicketState
 from gpus.upkeep import tend
 from gpus.usage import accrue_all
 from gpus.writer import deciding
@@ -36,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"
 from postgres_server import BINARIES, running_postgres
 
 SLICES, TICKETS, NODES = 1_000, 10_000, 125
+PAST = 20_000  # leases and tickets of last year
 TRACKS = ("job-conversion", "convergence-college", "advanced-talent", "other")
 DECISIONS, LOOKS = 500, 100
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -119,12 +121,49 @@ def full_centre(url: str) -> Iterator[tuple[Database, Hardware]]:
                     for number in range(TICKETS)
                 ],
             )
+            _remember(session, random)
         if database.engine.dialect.name == "postgresql":
             with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("analyze"))  # as its autovacuum does within a minute
         yield database, hardware
     finally:
         database.close()
+
+
+def _remember(session: Session, random: Random) -> None:
+    """What was lent and waited for before."""
+    leases, tickets = [], []
+    for number in range(PAST):
+        ended = NOW - timedelta(minutes=20 * (PAST - number))
+        began = ended - timedelta(minutes=random.uniform(10, 240))
+        person = {"profile": "gpu", "kind": "gpu", "track": random.choice(TRACKS)}
+        leases.append(
+            {
+                **person,
+                "slice_id": random.randint(1, SLICES),
+                "holder": f"person{number % TICKETS}",
+                "share": 1.0,
+                "state": LeaseState.ENDED,
+                "granted_at": began,
+                "starting_at": began,
+                "running_at": began,
+                "ended_at": ended,
+                "ended_because": "stopped",
+            }
+        )
+        tickets.append(
+            {
+                **person,
+                "username": f"person{number % TICKETS}",
+                "rank": began.timestamp(),
+                "state": TicketState.SERVED,
+                "asked_at": began,
+                "seen_at": began,
+                "closed_at": began,
+            }
+        )
+    session.execute(insert(Lease), leases)
+    session.execute(insert(Ticket), tickets)
 
 
 def decisions(database: Database, hardware: Hardware) -> tuple[list[float], list[float]]:

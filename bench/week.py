@@ -22,8 +22,7 @@ from bench.week_stock import Stock
 from bench.week_world import Record, World
 
 SEED = 1
-SEEDS = (1, 2, 3)
-LOADS = (0.7, 1.3)
+OTHERS = ((1.0, 2), (1.0, 3), (0.7, 1), (1.3, 1))  # (own work against the model's, seed)
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MEMORY = Path("/dev/shm")
 
@@ -40,7 +39,7 @@ class Week:
 def measure() -> list[Result]:
     """Live the week, and others for comparison; write the page and its pictures."""
     week = live(Demand(), SEED)
-    others = {(load, seed): live(replace(Demand(), load=load), seed).figures for load in LOADS for seed in SEEDS}
+    others = {(load, seed): live(replace(Demand(), load=load), seed).figures for load, seed in OTHERS}
     draw_all(DOCS / "images", week.trace, week.records, week.figures)
     write_pages(DOCS / "explanation", week.trace, week.figures, others, SEED)
     return _results(week.figures["ours"], week.figures["stock"])

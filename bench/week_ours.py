@@ -1,13 +1,14 @@
 """The week with the real thing: desk, queue, classes, readings, reclaim and use of `gpus` on a database of its own.
 
-What the portal does every two seconds happens here every 150, which is as seldom as readings may come and still count
-as evidence. The database syncs nothing: how long a commit takes is `bench leases`' question.
+What the portal does every two seconds happens here every 150; agents' readings of that time come as often as they must
+to count as evidence. The database syncs nothing: how long a commit takes is `bench leases`' question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from gpus.desk import Desk, Held
 from gpus.hardware import Hardware
 from gpus.inventory import apply_declared
 from gpus.models import Lease, LeaseState, Slice, Ticket, Use
-from gpus.readings import Reading, take_readings
+from gpus.readings import RULE, Reading, take_readings
 from gpus.reservations import current, holds
 from gpus.upkeep import tend
 from gpus.usage import accrue_all
@@ -111,7 +112,9 @@ class Ours:
         with deciding(self.database) as session:
             taken = session.execute(_OPEN).all()
             for node in sorted({node for _, node, _ in taken}):
-                take_readings(session, node, self._readings(taken, node, labs, now), at)
+                for since, until in self._looks(now):
+                    seen = self._readings(taken, node, labs, since, until)
+                    take_readings(session, node, seen, moment(until))
             return_unused(session, self.hardware, used, at)
             due = tend(session, self.hardware, at, timezone=ZONE)
             if now - self._booked >= self.book_every:
@@ -151,14 +154,20 @@ class Ours:
     def sample(self) -> tuple[int, int, int]:
         return self._sample
 
-    def _readings(self, taken: Any, node: str, labs: Mapping[str, Lab], now: float) -> list[Reading]:
+    def _looks(self, now: float) -> list[tuple[float, float]]:
+        """The spans that agents read since the last look: as long as readings may be apart, and still count."""
+        count = ceil(self.every / RULE.longest_gap.total_seconds())
+        span = self.every / count
+        return [(now - span * left, now - span * (left - 1)) for left in range(count, 0, -1)]
+
+    def _readings(self, taken: Any, node: str, labs: Mapping[str, Lab], since: float, until: float) -> list[Reading]:
         """What the agent of that node sees on cards that are lent; nobody asks for the others."""
         found = []
         for holder, where, device in taken:
             if where == node:
                 lab = labs.get(holder)
-                busy = lab.computed(now - self.every, now) / self.every if lab is not None else 0.0
-                found.append(Reading(device, busy, int(busy > 0), None))
+                busy = lab.computed(since, until) / (until - since) if lab is not None else 0.0
+                found.append(Reading(device, busy, None, None))
         return found
 
     def _take_sample(self, session: Any, lent: int, at: datetime, now: float, near: bool) -> None:

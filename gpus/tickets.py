@@ -46,6 +46,7 @@ def _steps() -> CTE:
 
 
 def _heads() -> Select[Any]:
+    """Ids of the first of each track; what they are is asked apart, or PostgreSQL reads the queue to join them."""
     steps, head = _steps(), _T.alias("head")
     first_of = (
         select(head.c.id)
@@ -54,11 +55,12 @@ def _heads() -> Select[Any]:
         .limit(literal_column("1"))
         .scalar_subquery()
     )
-    return select(*_WAITING).where(_T.c.id.in_(select(first_of).where(steps.c.track.is_not(None))))
+    return select(first_of).where(steps.c.track.is_not(None))
 
 
 # Statements of a decision are built once: SQLAlchemy takes longer to build one than the database to answer it.
 _HEADS = _heads()
+_NAMED = select(*_WAITING).where(_T.c.id.in_(bindparam("numbers", expanding=True)))
 _STEPS = _steps()
 _TRACKS = select(_STEPS.c.track).where(_STEPS.c.track.is_not(None))
 _AFTER = (
@@ -154,7 +156,10 @@ def delays(session: Session, tracks: Collection[str], rules: Rules, now: datetim
 
 def heads(session: Session, kind: str) -> dict[str, Waiting]:
     """The first of each track that waits for that kind; empty when nobody does."""
-    return {row.track: Waiting(*row) for row in session.execute(_HEADS, {"kind": kind})}
+    numbers = session.execute(_HEADS, {"kind": kind}).scalars().all()
+    if not numbers:
+        return {}
+    return {row.track: Waiting(*row) for row in session.execute(_NAMED, {"numbers": sorted(numbers)})}
 
 
 def in_order(
