@@ -153,5 +153,5 @@ def _lend(
         class_session_id=class_session_id,
         now=scene.now,
     )
-    serve(session, ticket.id, lease, scene.now)
+    serve(session, ticket, lease, scene.now)
     return Granted(lease, ticket.username)

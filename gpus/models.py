@@ -142,7 +142,7 @@ class Lease(Base):
 
 class Ticket(Base):
     """A place in the queue for a slice. `rank` orders it among its track's: POSIX seconds of when it came, plus what
-    recent use costs (`gpus.fair_order`).
+    recent use costs (`gpus.fair_order`). `waited` are the seconds until it was served.
     """
 
     __tablename__ = "gpu_ticket"
@@ -159,6 +159,7 @@ class Ticket(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_id: Mapped[int | None] = mapped_column(ForeignKey("gpu_lease.id"), index=True)
+    waited: Mapped[float | None] = mapped_column(Float)
 
     __table_args__ = (
         Index("uq_gpu_ticket_username", "username", unique=True, **_WAITING),

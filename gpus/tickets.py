@@ -26,10 +26,11 @@ class Waiting(NamedTuple):
     username: str
     profile: str
     cohort_id: str | None
+    asked_at: datetime
 
 
 _T = table_of(Ticket)
-_WAITING = (_T.c.id, _T.c.track, _T.c.rank, _T.c.username, _T.c.profile, _T.c.cohort_id)
+_WAITING = (_T.c.id, _T.c.track, _T.c.rank, _T.c.username, _T.c.profile, _T.c.cohort_id, _T.c.asked_at)
 _QUEUE = and_(_T.c.kind == bindparam("kind"), _T.c.closed_at.is_(None))
 
 
@@ -88,7 +89,12 @@ _FORGOTTEN = select(Ticket).where(Ticket.closed_at.is_(None), Ticket.seen_at < b
 _SERVE = (
     update(_T)
     .where(_T.c.id == bindparam("number"))
-    .values(state=bindparam("state"), closed_at=bindparam("closed_at"), lease_id=bindparam("lease_id"))
+    .values(
+        state=bindparam("state"),
+        closed_at=bindparam("closed_at"),
+        lease_id=bindparam("lease_id"),
+        waited=bindparam("waited"),
+    )
 )
 
 
@@ -186,9 +192,15 @@ def of_cohort(session: Session, kind: str, cohort_id: str, limit: int) -> list[W
     return [Waiting(*row) for row in rows]
 
 
-def serve(session: Session, ticket_id: int, lease_id: int, now: datetime) -> None:
+def serve(session: Session, ticket: Waiting, lease_id: int, now: datetime) -> None:
     """The ticket got its lease."""
-    values = {"number": ticket_id, "state": TicketState.SERVED, "closed_at": now, "lease_id": lease_id}
+    values = {
+        "number": ticket.id,
+        "state": TicketState.SERVED,
+        "closed_at": now,
+        "lease_id": lease_id,
+        "waited": (now - ticket.asked_at).total_seconds(),
+    }
     session.execute(_SERVE, values)
 
 

@@ -1,7 +1,8 @@
 """The campus's figures for Prometheus, in its text format. For who holds the metrics token, and nobody else.
 
 Owns the names of the grader's series (docs/reference/metrics.md); what they say is `grader.figures`' business. Those of
-the campus and of this portal's answers are `portal.campus_figures`' and `portal.request_figures`'.
+the campus, of GPUs and of this portal's answers are `portal.campus_figures`', `portal.gpu_figures`' and
+`portal.request_figures`'.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from grader.figures import Figures, Histogram, Snapshot
 from grader.needs import ON_PROCESSOR
 from portal.campus_figures import CampusFigures
 from portal.context import Campus, campus
+from portal.gpu_figures import GpuFigures
 
 router = APIRouter(prefix="/api", tags=["metrics"])
 
@@ -50,7 +52,8 @@ class MetricsPage:
                 with database.read() as session:
                     snapshot = self._figures.read(session, datetime.now(UTC))
                     campus_now = CampusFigures(session, in_step=self._in_step())
-                self._page = encode(snapshot, campus_now) + self._answers()
+                    lent_now = GpuFigures(session)
+                self._page = encode(snapshot, campus_now, lent_now) + self._answers()
                 self._made_at = time.monotonic()
             return self._page
 

@@ -174,6 +174,7 @@ def add_gpu_ticket() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_id", sa.Integer(), nullable=True),
+        sa.Column("waited", sa.Float(), nullable=True),
         sa.CheckConstraint("(state = 'waiting') = (closed_at is null)", name=op.f("ck_gpu_ticket_closed")),
         sa.ForeignKeyConstraint(["lease_id"], ["gpu_lease.id"], name=op.f("fk_gpu_ticket_lease_id_gpu_lease")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_gpu_ticket")),
