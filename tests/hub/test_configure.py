@@ -171,7 +171,7 @@ def test_a_number_may_name_people(environ: dict[str, str]) -> None:
 
 def test_the_portal_has_exactly_the_scopes_that_it_uses(environ: dict[str, str]) -> None:
     roles = {role["name"]: role for role in configured(environ).JupyterHub.load_roles}
-    assert set(roles) == {"user", "server", "portal", "campus-administrator"}
+    assert set(roles) == {"user", "server", "portal", "campus-administrator", "metrics"}
     assert sorted(roles["portal"]["scopes"]) == sorted(SCOPES)
     assert roles["portal"]["services"] == ["portal"]
     assert roles["campus-administrator"]["groups"] == [ADMINISTRATORS]
@@ -190,8 +190,9 @@ def test_administrators_by_setting_are_exactly_those(environ: dict[str, str]) ->
     assert roles["campus-administrator"]["users"] == ["kim", "lee"]
 
 
-def test_the_portal_is_the_only_service_and_asks_nobody_to_confirm(environ: dict[str, str]) -> None:
-    [service] = configured(environ).JupyterHub.services
+def test_the_portal_is_the_only_service_with_pages_and_asks_nobody_to_confirm(environ: dict[str, str]) -> None:
+    [service, figures] = configured(environ).JupyterHub.services
+    assert (figures["name"], "url" in figures) == ("metrics", False)
     assert service["name"] == "portal"
     assert service["url"] == environ["BITGOEUL_PORTAL_URL"].removesuffix("/services/portal")
     assert service["api_token"] == environ["BITGOEUL_PORTAL_TOKEN"]
@@ -259,7 +260,7 @@ def test_labs_in_containers_are_told_where_hub_and_portal_are_and_outlive_the_hu
 
 def test_a_warden_looks_after_labs_in_containers_and_may_only_look_at_the_hub(environ: dict[str, str]) -> None:
     c = configured(environ | DOCKER)
-    [_, warden] = c.JupyterHub.services
+    [_, _, warden] = c.JupyterHub.services
     assert warden["name"] == "warden"
     assert warden["command"][1:] == ["-m", "hub_config.warden"]
     [role] = [role for role in c.JupyterHub.load_roles if role["name"] == "warden"]
@@ -287,7 +288,7 @@ def test_the_site_s_additions_have_the_last_word_in_order(environ: dict[str, str
     )
     c = configured(environ)
     assert c.JupyterHub.concurrent_spawn_limit == 7
-    assert [service["name"] for service in c.JupyterHub.services] == ["portal", "extra"]
+    assert [service["name"] for service in c.JupyterHub.services] == ["portal", "metrics", "extra"]
     assert c.Spawner.mem_limit == "2G"
     assert c.JupyterHub.hub_ip == "127.0.0.1"
 

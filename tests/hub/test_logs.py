@@ -16,17 +16,8 @@ from waiting import wait_for
 TOKEN = secrets.token_hex(32)
 LEASE_TOKEN = secrets.token_hex(32)
 LEASED = """
-from hub_config.leased import LeasedSpawner
-from hub_config.spawner import CampusLocalProcessSpawner
-
-class Leased(LeasedSpawner, CampusLocalProcessSpawner):
-    async def start(self):
-        await self.take_hardware()
-        return await super().start()
-
-c.JupyterHub.spawner_class = Leased
-c.LeasedSpawner.portal_url_of_hub = "{url}"
-c.LeasedSpawner.lease_token = "{token}"
+c.CampusLocalProcessSpawner.portal_url_of_hub = "{url}"
+c.CampusLocalProcessSpawner.lease_token = "{token}"
 """
 
 

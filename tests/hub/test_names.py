@@ -12,7 +12,8 @@ import pytest
 from hub_config.auth import demo_password
 from hub_config.failures import ALLOWED, REMEMBERED, WINDOW_SECONDS, Failures
 from hub_config.names import folder_of, is_reserved, normalize, offering_of
-from hub_config.spawner import build_environment, runs_server
+from hub_config.server_environment import build_environment
+from hub_config.spawner import LAB_CONFIG, runs_server
 from portal.demo import demo_password as portals_demo_password
 
 
@@ -95,15 +96,16 @@ def test_a_flood_of_names_doesn_t_fill_the_memory() -> None:
     assert len(failures._times) <= REMEMBERED
 
 
-def environment(username: str, locale: str = "ko", offering: str | None = None) -> dict[str, str]:
+def environment(username: str, locale: str = "ko") -> dict[str, str]:
     return build_environment(
         username=username,
         home=Path("/homes/x"),
         locale=locale,
         time_zone="Asia/Seoul",
         portal_url="http://127.0.0.1:1/services/portal",
-        offering=offering,
         work_folder=Path("/offerings/o"),
+        lab_config=LAB_CONFIG,
+        programs="/campus/bin",
         inherited={"SSL_CERT_FILE": "/ca.pem"},
     )
 
@@ -116,7 +118,7 @@ def test_a_learner_s_server_knows_no_offering_and_loads_the_learners_configurati
 
 
 def test_a_grading_server_knows_its_offering_and_loads_the_graders_configuration() -> None:
-    env = environment("grading-o", locale="en", offering="o")
+    env = environment("grading-o", locale="en")
     folders = [Path(folder).name for folder in env["JUPYTER_CONFIG_PATH"].split(os.pathsep)]
     assert folders == ["grading", "common"]
     assert env["BITGOEUL_OFFERING"] == "o"
@@ -124,8 +126,8 @@ def test_a_grading_server_knows_its_offering_and_loads_the_graders_configuration
 
 
 def test_every_configuration_folder_exists() -> None:
-    for locale, offering in (("ko", None), ("en", "o")):
-        for folder in environment("x", locale, offering)["JUPYTER_CONFIG_PATH"].split(os.pathsep):
+    for locale, username in (("ko", "minji"), ("en", "grading-o")):
+        for folder in environment(username, locale)["JUPYTER_CONFIG_PATH"].split(os.pathsep):
             assert Path(folder).is_dir(), folder
 
 

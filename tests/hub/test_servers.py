@@ -104,7 +104,7 @@ def test_a_server_s_environment_holds_no_secret_but_its_own_token(lab: Any) -> N
     secrets_of_the_campus = {
         value for name, value in lab.environment.items() if name.endswith(("_SECRET", "_TOKEN")) and value
     }
-    assert len(secrets_of_the_campus) == 4
+    assert len(secrets_of_the_campus) == 5
     assert not secrets_of_the_campus & set(environment.values())
     ours = {name for name in environment if name.startswith(("BITGOEUL_", "CONFIGPROXY_"))}
     assert ours == {"BITGOEUL_PORTAL_URL", "BITGOEUL_LOCALE"}
@@ -253,7 +253,6 @@ def test_another_learner_can_t_enter_a_learner_s_server(lab: Any, helpers: Any) 
 def test_the_portal_s_token_opens_no_learner_s_server(lab: Any) -> None:
     portal = {"Authorization": f"token {lab.environment['BITGOEUL_PORTAL_TOKEN']}"}
     assert httpx.get(f"{lab.url}/user/{LEARNER}/api/contents", headers=portal, timeout=30).status_code == 403
-    assert lab.api("POST", f"/users/{LEARNER}/server").status_code in (403, 404)
     assert lab.api("POST", f"/users/{LEARNER}/tokens").status_code in (403, 404)
 
 
