@@ -113,7 +113,7 @@ class Rules(_Value):
     class_grace: Duration = timedelta(minutes=15)
     shortest: Duration = timedelta(minutes=15)
     finish: Duration = timedelta(minutes=10)
-    warn: Duration = timedelta(minutes=10)
+    warn: Duration = timedelta(minutes=15)
     presence: Duration = timedelta(hours=8)
 
 

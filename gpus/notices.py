@@ -86,13 +86,13 @@ def _idle(hardware: Hardware, lease: Lease, timezone: str) -> Notice:
 
 def _ending(session: Session, hardware: Hardware, lease: Lease, now: datetime, timezone: str) -> Notice | None:
     """The end of a lease, where it is near and certain: somebody waits, or a class needs the slice."""
-    if lease.until is None or lease.class_session_id is not None or lease.until - now > hardware.rules.warn:
+    if lease.until is None or lease.until - now > hardware.rules.warn:
         return None
-    needed = anybody_waits(session, lease.kind) or any(
+    needed = any(
         hold.since <= lease.until + timedelta(minutes=1) and hold.cohort_id != lease.cohort_id and hold.wanted
         for hold in holds(session, hardware, lease.kind, now, hardware.rules.warn)
     )
-    if not needed:
+    if not needed and (lease.class_session_id is not None or not anybody_waits(session, lease.kind)):
         return None
     at = _clock(lease.until, timezone)
     return Notice(

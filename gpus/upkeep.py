@@ -43,7 +43,7 @@ _DUE = (
             and_(Lease.state == LeaseState.HELD, Lease.answer_by <= bindparam("now")),
             and_(Lease.state != LeaseState.HELD, Node.state == NodeState.DOWN),
             Lease.stopping.is_not(None),
-            Lease.until <= bindparam("now"),
+            Lease.until <= bindparam("soon"),
             Lease.holder.startswith(JOB),
             and_(Lease.class_session_id.is_(None), Lease.cohort_id.in_(bindparam("cohorts", expanding=True))),
             and_(
@@ -79,6 +79,7 @@ def tend(session: Session, hardware: Hardware, now: datetime, *, timezone: str) 
     warn_after = min((warned_after(hardware, profile) for profile in lent), default=timedelta())
     due = {
         "now": now,
+        "soon": now + hardware.rules.warn,
         "quiet": now - warn_after,
         "cohorts": [cohort for cohort, _ in lessons],
     }
@@ -121,7 +122,12 @@ def _tend_lease(
         _join_class(session, hardware, lease, lesson, now, timezone)
     if lease.until is not None and lease.until <= now:
         _end_or_go_on(session, hardware, lease, now, timezone)
-    elif lease.state is LeaseState.RUNNING and lease.class_session_id is None:
+        return
+    if lease.class_session_id is not None:
+        return
+    if lease.until is not None and lease.until - now <= hardware.rules.warn:
+        _go_on_in_time(session, hardware, lease, now, timezone)
+    if lease.state is LeaseState.RUNNING:
         _watch_idle(hardware, lease, now)
 
 
@@ -152,32 +158,52 @@ def _join_class(
     lease.until = max(lesson.ends_at, lease.until) if lease.until else lesson.ends_at
 
 
+def _go_on_in_time(session: Session, hardware: Hardware, lease: Lease, now: datetime, timezone: str) -> None:
+    """A lease that nobody else wants goes on before its end is announced: whoever is told of an end is told in time."""
+    assert lease.until is not None
+    if anybody_waits(session, lease.kind) or _class_needs(session, hardware, lease, lease.until):
+        return
+    lease.until = max(lease.until, _longest(session, hardware, lease, lease.until + GO_ON, now, timezone))
+
+
 def _end_or_go_on(session: Session, hardware: Hardware, lease: Lease, now: datetime, timezone: str) -> None:
-    """Time is up: somebody else's turn, a class's, or nobody's, and then it goes on a while."""
+    """Time is up: somebody else's turn, a class's, or nobody's, and then it goes on a while.
+
+    After a class whoever stays is told first, unless the next one needs the slice.
+    """
     accrue(session, lease, now, hardware.rules.half_life, timezone)
-    lease.class_session_id = None  # where there was a class, it is over; what follows is the person's own time
-    found = holds(session, hardware, lease.kind, now, GO_ON)
-    class_needs_it = any(hold.since <= now < hold.ends_at and hold.kept for hold in found)
-    if anybody_waits(session, lease.kind):
-        if class_needs_it or not _finishes(hardware, lease, now):
+    was_class, lease.class_session_id = lease.class_session_id is not None, None
+    needed = _class_needs(session, hardware, lease, now)
+    if not needed and was_class:
+        lease.until = _longest(session, hardware, lease, now + hardware.rules.warn, now, timezone)
+    elif needed or anybody_waits(session, lease.kind):
+        if needed or not _finishes(hardware, lease, now):
             lease.stopping = "over"
         return
-    wished = now + GO_ON
+    else:
+        lease.until = _longest(session, hardware, lease, now + GO_ON, now, timezone)
+    if lease.until - now < timedelta(minutes=1):
+        lease.stopping = "over"
+
+
+def _class_needs(session: Session, hardware: Hardware, lease: Lease, moment: datetime) -> bool:
+    """Whether other people's classes keep more slices at that moment than are free."""
+    found = holds(session, hardware, lease.kind, moment, GO_ON)
+    kept = sum(hold.kept for hold in found if hold.since <= moment < hold.ends_at and hold.cohort_id != lease.cohort_id)
+    return kept > len(free_slices(session, lease.kind)) if kept else False
+
+
+def _longest(
+    session: Session, hardware: Hardware, lease: Lease, wished: datetime, now: datetime, timezone: str
+) -> datetime:
+    """How long the lease may go on, at most until `wished`: as the quota allows, and coming classes leave."""
     who = borrower(session, lease.holder, timezone)
     left = seconds_left(session, lease.holder, who.timezone, hardware.rules.weekly_hours, now)
     if left is not None:
         wished = min(wished, now + timedelta(seconds=left / lease.share))
-    if class_needs_it:
-        wished = now
-    else:
-        capacity = available(session, lease.kind) + 1  # this one is not over yet, and must not stand in its own way
-        wished = walk_in_until(
-            session, found, kind=lease.kind, capacity=capacity, cohorts=who.cohorts, until=wished, now=now
-        )
-    if wished - now < timedelta(minutes=1):
-        lease.stopping = "over"
-    else:
-        lease.until = wished
+    found = holds(session, hardware, lease.kind, now, wished - now)
+    capacity = available(session, lease.kind) + 1  # this one is not over yet, and must not stand in its own way
+    return walk_in_until(session, found, kind=lease.kind, capacity=capacity, cohorts=who.cohorts, until=wished, now=now)
 
 
 def _finishes(hardware: Hardware, lease: Lease, now: datetime) -> bool:

@@ -95,18 +95,38 @@ def test_an_idle_slice_is_left_alone_in_class(campus_with: Campus) -> None:
 
 
 def test_a_lease_goes_on_while_nobody_waits_and_ends_when_somebody_does(campus_with: Campus) -> None:
-    campus = campus_with(declare(1, lease="1h"))
+    """It goes on before its end would be announced, so that an end is always told in time."""
+    campus = campus_with(declare(1, lease="1h", rules={"warn": "15m"}))
     campus.students(2)
     campus.lent("s01")
-    campus.wait(hours=1)
+    campus.wait(minutes=45)
     assert campus.tend().stop == {}
+    held, _ = campus.desk.look("s01", campus.now)
+    assert held is not None
+    assert held.until == START + timedelta(minutes=75)
     campus.queued("s02")
-    campus.wait(minutes=16)
+    campus.wait(minutes=15)
+    assert campus.tend().stop == {}, "fifteen minutes are left, and announced"
+    campus.wait(minutes=15)
     assert campus.tend().stop == {"s01": "over"}
     campus.give_back("s01")
     with campus.database.read() as session:
         assert session.scalar(select(Lease.ended_because).where(Lease.holder == "s01")) == "over"
     assert campus.holders() == {"s02"}
+
+
+def test_after_class_whoever_stays_is_told_before_somebody_else_gets_the_slice(campus_with: Campus) -> None:
+    campus = campus_with(declare(1, rules={"warn": "15m", "class_lead": "15m"}))
+    campus.students(1)
+    campus.students(1, "at-1", "a")
+    campus.add_class(starts=START + timedelta(minutes=10), hours=1, seats=1)
+    campus.lent("s01")
+    campus.wait(minutes=60)
+    campus.queued("a01")
+    campus.wait(minutes=10)
+    assert campus.tend().stop == {}
+    campus.wait(minutes=15)
+    assert campus.tend().stop == {"s01": "over"}
 
 
 @pytest.mark.parametrize(("computes_for", "goes_on_for"), [(4, 4), (60, 9)], ids=["a short cell", "a long run"])
