@@ -1,17 +1,19 @@
 """The week with the real thing: desk, queue, classes, readings, reclaim and use of `gpus` on a database of its own.
 
-What the portal does every two seconds happens here every 150, which is as seldom as readings may come and still count
-as evidence. The database syncs nothing: how long a commit takes is `bench leases`' question.
+What the portal does every two seconds happens here every 150; that is as seldom as readings may come and still count as
+evidence. The database syncs nothing: how long a commit takes is `bench leases`' question.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, func, insert, select
+from sqlalchemy.orm import Session
 
 from bench.week_demand import DAY, MINUTE, Demand, Trace
 from bench.week_world import Lab, Lent, Looked
@@ -23,7 +25,7 @@ from gpus.desk import Desk, Held
 from gpus.hardware import Hardware
 from gpus.inventory import apply_declared
 from gpus.models import Lease, LeaseState, Slice, Ticket, Use
-from gpus.readings import Reading, take_readings
+from gpus.readings import BUSY_FROM, Reading, take_readings
 from gpus.reservations import current, holds
 from gpus.upkeep import tend
 from gpus.usage import accrue_all
@@ -31,6 +33,7 @@ from gpus.writer import deciding
 
 ZONE = "Asia/Seoul"
 MONDAY = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)  # Monday 2 March 2026, 0:00 in Seoul
+AGENT = 15.0  # seconds between two looks of a node's agent at its cards
 KIND, PROFILE = "gpu", "gpu-slice"
 _L, _S, _T = table_of(Lease), table_of(Slice), table_of(Ticket)
 _HELD = select(_L.c.holder).where(_L.c.ended_at.is_(None), _L.c.state == LeaseState.HELD).order_by(_L.c.id)
@@ -110,8 +113,7 @@ class Ours:
         near = any(begins <= now <= ends for begins, ends in self._bells)
         with deciding(self.database) as session:
             taken = session.execute(_OPEN).all()
-            for node in sorted({node for _, node, _ in taken}):
-                take_readings(session, node, self._readings(taken, node, labs, now), at)
+            self._read(session, taken, labs, now)
             return_unused(session, self.hardware, used, at)
             due = tend(session, self.hardware, at, timezone=ZONE)
             if now - self._booked >= self.book_every:
@@ -151,17 +153,25 @@ class Ours:
     def sample(self) -> tuple[int, int, int]:
         return self._sample
 
-    def _readings(self, taken: Any, node: str, labs: Mapping[str, Lab], now: float) -> list[Reading]:
-        """What the agent of that node sees on cards that are lent; nobody asks for the others."""
-        found = []
-        for holder, where, device in taken:
-            if where == node:
-                lab = labs.get(holder)
-                busy = lab.computed(now - self.every, now) / self.every if lab is not None else 0.0
-                found.append(Reading(device, busy, int(busy > 0), None))
-        return found
+    def _read(self, session: Session, taken: Any, labs: Mapping[str, Lab], now: float) -> None:
+        """What agents that look every AGENT seconds tell of cards that are lent: the last of their looks since the one
+        before, and where that saw nothing, the busiest of the others.
+        """
+        last: dict[str, list[Reading]] = {}
+        before: dict[str, list[Reading]] = {}
+        edges = [now - AGENT * number for number in range(1, int(self.every / AGENT) + 1)]
+        for holder, node, device in taken:
+            lab = labs.get(holder)
+            share = lab.computed(now - AGENT, now) / AGENT if lab is not None else 0.0
+            last.setdefault(node, []).append(Reading(device, share, int(share > 0), None))
+            if lab is not None and share < BUSY_FROM and lab.computed(edges[-1], edges[0]) > 0:
+                most = max(lab.computed(since, until) / AGENT for until, since in pairwise(edges))
+                before.setdefault(node, []).append(Reading(device, most, int(most > 0), None))
+        for told, at in ((before, moment(now - AGENT)), (last, moment(now))):
+            for node in sorted(told):
+                take_readings(session, node, told[node], at)
 
-    def _take_sample(self, session: Any, lent: int, at: datetime, now: float, near: bool) -> None:
+    def _take_sample(self, session: Session, lent: int, at: datetime, now: float, near: bool) -> None:
         kept = 0
         if near:
             found = current(holds(session, self.hardware, KIND, at, timedelta()), at)
