@@ -13,16 +13,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.report import Result
-from bench.week_demand import Demand, Trace, draw_week
+from bench.week_demand import MINUTE, Demand, Trace, draw_week
 from bench.week_figures import Figures, build_figures
 from bench.week_ours import Ours, build_hardware
 from bench.week_page import write_pages
 from bench.week_pictures import draw_all
-from bench.week_stock import Stock
+from bench.week_stock import TIMEOUT, Stock
 from bench.week_world import Record, World
 
 SEED = 1
 OTHERS = ((1.0, 2), (1.0, 3), (0.7, 1), (1.3, 1))  # (own work against the model's, seed)
+SOONER = (30, 10)  # minutes without activity after which a site might cull instead
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 MEMORY = Path("/dev/shm")
 
@@ -40,8 +41,9 @@ def measure() -> list[Result]:
     """Live the week, and others for comparison; write the page and its pictures."""
     week = live(Demand(), SEED)
     others = {(load, seed): live(replace(Demand(), load=load), seed).figures for load, seed in OTHERS}
+    sooner = {minutes: live_stock(week.trace, minutes * MINUTE)[1] for minutes in SOONER}
     draw_all(DOCS / "images", week.trace, week.records, week.figures)
-    write_pages(DOCS / "explanation", week.trace, week.figures, others, SEED)
+    write_pages(DOCS / "explanation", week.trace, week.figures, others, sooner, SEED)
     return _results(week.figures["ours"], week.figures["stock"])
 
 
@@ -49,10 +51,8 @@ def live(demand: Demand, seed: int) -> Week:
     """The week of that seed with either lender."""
     trace = draw_week(demand, seed)
     began = time.process_time()
-    stock = Stock(demand.slices)
-    theirs = World(trace, stock)
-    records = {"stock": theirs.live()}
-    figures = {"stock": build_figures(trace, records["stock"], stock.lent(theirs.end), 0.0)}
+    record, figured = live_stock(trace)
+    records, figures = {"stock": record}, {"stock": figured}
     with TemporaryDirectory(prefix="bitgoeul-week-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
         ours = Ours(Path(folder), trace, build_hardware(demand))
         try:
@@ -63,6 +63,14 @@ def live(demand: Demand, seed: int) -> Week:
             ours.close()
     print(f"load {demand.load:g}, seed {seed}: {time.process_time() - began:.0f} s of CPU", flush=True)
     return Week(trace, _ours_first(figures), _ours_first(records))
+
+
+def live_stock(trace: Trace, timeout: float = TIMEOUT) -> tuple[Record, Figures]:
+    """The week with first come, first served, and labs culled after that many seconds without activity."""
+    stock = Stock(trace.demand.slices, timeout)
+    world = World(trace, stock)
+    record = world.live()
+    return record, build_figures(trace, record, stock.lent(world.end), 0.0)
 
 
 def _ours_first(both: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event, func, insert, select
+from sqlalchemy.orm import Session
 
 from bench.week_demand import DAY, MINUTE, Demand, Trace
 from bench.week_world import Lab, Lent, Looked
@@ -32,6 +33,7 @@ from gpus.writer import deciding
 
 ZONE = "Asia/Seoul"
 MONDAY = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)  # Monday 2 March 2026, 0:00 in Seoul
+AGENT = 15.0  # seconds between two looks of a node's agent at its cards
 KIND, PROFILE = "gpu", "gpu-slice"
 _L, _S, _T = table_of(Lease), table_of(Slice), table_of(Ticket)
 _HELD = select(_L.c.holder).where(_L.c.ended_at.is_(None), _L.c.state == LeaseState.HELD).order_by(_L.c.id)
@@ -170,7 +172,7 @@ class Ours:
                 found.append(Reading(device, busy, None, None))
         return found
 
-    def _take_sample(self, session: Any, lent: int, at: datetime, now: float, near: bool) -> None:
+    def _take_sample(self, session: Session, lent: int, at: datetime, now: float, near: bool) -> None:
         kept = 0
         if near:
             found = current(holds(session, self.hardware, KIND, at, timedelta()), at)

@@ -72,12 +72,19 @@ ROWS: Sequence[tuple[str, str, Callable[[Figures], str]]] = (
 )
 
 
-def write_pages(folder: Path, trace: Trace, figures: Both, others: Mapping[tuple[float, int], Both], seed: int) -> None:
+def write_pages(
+    folder: Path,
+    trace: Trace,
+    figures: Both,
+    others: Mapping[tuple[float, int], Both],
+    sooner: Mapping[int, Figures],
+    seed: int,
+) -> None:
     """Put the tables into both pages. Each page must have a place for each table."""
     for language, name in PAGES.items():
         path = folder / name
         text = path.read_text(encoding="utf-8")
-        for block, lines in _tables(language, trace, figures, others, seed).items():
+        for block, lines in _tables(language, trace, figures, others, sooner, seed).items():
             pattern = rf"(<!-- table: {block} -->\n).*?(<!-- end -->)"
             text, places = re.subn(pattern, lambda found, lines=lines: found[1] + lines + found[2], text, flags=re.S)
             assert places == 1, f"{path.name} needs one place for the table {block!r}, and has {places}"
@@ -85,12 +92,18 @@ def write_pages(folder: Path, trace: Trace, figures: Both, others: Mapping[tuple
 
 
 def _tables(
-    language: str, trace: Trace, figures: Both, others: Mapping[tuple[float, int], Both], seed: int
+    language: str,
+    trace: Trace,
+    figures: Both,
+    others: Mapping[tuple[float, int], Both],
+    sooner: Mapping[int, Figures],
+    seed: int,
 ) -> dict[str, str]:
     return {
         "summary": _summary(language, figures),
         "tracks": _tracks(language, figures),
         "others": _others(language, trace.demand, figures, others, seed),
+        "sooner": _sooner(language, figures, sooner),
         "people": _people(language, trace),
     }
 
@@ -157,6 +170,28 @@ def _others(language: str, demand: Demand, figures: Both, others: Mapping[tuple[
             (f"{ours.idle_computing}", f"{stock.idle_computing}"),
         ]
         rows.append([f"× {load:g}", f"{number}", *(f"{mine} : {theirs}" for mine, theirs in pairs)])
+    return _table(head, rows)
+
+
+def _sooner(language: str, figures: Both, sooner: Mapping[int, Figures]) -> str:
+    head = {
+        "en": ("", "students late", "wait, p95", "gave up", "idle, nobody there", "stopped computing"),
+        "ko": ("", "늦은 학생", "대기 p95", "포기", "사람 없이 쉼", "계산 중 끔"),
+    }[language]
+    ours, stock = LENDERS[language]
+    after = {"en": "culled after {} min", "ko": "{}분 뒤 정리"}[language]
+    named = {f"{stock}, {after.format(minutes)}": one for minutes, one in ((60, figures["stock"]), *sooner.items())}
+    rows = [
+        [
+            name,
+            f"{one.late_seats}",
+            f"{one.waits['everybody'].p95:.0f} min",
+            f"{one.waits['everybody'].gave_up}",
+            f"{one.nobody:,.0f} h",
+            f"{one.idle_computing + one.over_computing}",
+        ]
+        for name, one in {**named, ours: figures["ours"]}.items()
+    ]
     return _table(head, rows)
 
 

@@ -94,7 +94,11 @@ def _classes(trace: Trace, figures: Mapping[str, Figures]) -> Any:
     places = range(len(trace.lessons))
     for shift, (name, colour) in zip((-0.2, 0.2), (("ours", BLUE), ("stock", ORANGE)), strict=True):
         panel.bar(
-            [place + shift for place in places], figures[name].late_by_class, 0.4, color=colour, label=TITLES[name]
+            [place + shift for place in places],
+            figures[name].late_by_class,
+            0.4,
+            color=colour,
+            label=f"{TITLES[name]} ({figures[name].late_seats})",
         )
     labels = [
         f"{DAYS[int(lesson.starts // DAY)]} {int(lesson.starts % DAY // HOUR)}h\n{lesson.cohort}"

@@ -21,7 +21,8 @@ class Stock:
 
     every = EVERY
 
-    def __init__(self, slices: int) -> None:
+    def __init__(self, slices: int, timeout: float = TIMEOUT) -> None:
+        self.timeout = timeout
         self._free = [f"slice-{number}" for number in reversed(range(slices))]
         self._taken: dict[str, tuple[str, float, float | None]] = {}
         self._queue: OrderedDict[str, None] = OrderedDict()
@@ -57,7 +58,7 @@ class Stock:
         for username, (_, since, _) in list(self._taken.items()):
             lab = labs.get(username)
             seen = lab.last_activity(now) if lab is not None else since
-            if now - seen > TIMEOUT:
+            if now - seen > self.timeout:
                 if lab is None:  # started for somebody who had gone away
                     found.turns += self.stopped(username, now)
                 else:

@@ -45,7 +45,7 @@ class Lab:
         return total
 
     def computes(self, now: float) -> bool:
-        return self.computed(now - 0.5, now + 0.5) > 0
+        return any(begins <= now < ends for begins, ends in self.bursts)
 
     def somebody_there(self, now: float) -> bool:
         return self.wish is not None and self.begun <= now < self.busy_until
