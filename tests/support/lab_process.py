@@ -12,7 +12,8 @@ import httpx
 from ports import free_port
 from waiting import wait_for
 
-from hub_config.spawner import build_environment
+from hub_config.server_environment import build_environment
+from hub_config.spawner import LAB_CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "secret-of-this-lab"
@@ -31,13 +32,14 @@ class LabProcess:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/user/minji"
         environment = build_environment(
-            username="minji",
+            username=f"grading-{offering}" if offering else "minji",
             home=home,
             locale=locale,
             time_zone="Asia/Seoul",
             portal_url=portal_url,
-            offering=offering,
             work_folder=home,
+            lab_config=LAB_CONFIG,
+            programs=str(Path(sys.executable).parent),
             inherited={name: os.environ[name] for name in ("OPENBLAS_CORETYPE",) if name in os.environ},
         )
         environment |= {
