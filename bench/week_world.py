@@ -17,7 +17,8 @@ from bench.week_demand import DAY, MINUTE, Demand, Trace, Wish
 
 @dataclass
 class Lab:
-    """A lab with a GPU. `bursts` are the times in which it computes, the person is there until `busy_until`.
+    """A lab with a GPU. `bursts` are the times in which it computes, in order and apart from each other; the person is
+    there until `busy_until`.
 
     After that a `run` may compute on alone until `run_until`, and a browser may stay open until `tab_until`.
     """
@@ -330,15 +331,21 @@ class World:
         run = max(0.0, min(lab.run_until, now) - lab.busy_until) if lab.run_until > lab.busy_until else 0.0
         record.got[lab.username] = record.got.get(lab.username, 0.0) + there + run
 
+    def _heed(self, now: float, lab: Lab | None) -> None:
+        """Somebody at work is told that their GPU is idle: they run a cell, unless one runs by then anyway."""
+        if lab is None or lab.wish is None or not lab.wish.heeds or not lab.somebody_there(now):
+            return
+        begins, ends = now + 2 * MINUTE, now + 3 * MINUTE
+        if lab.computed(begins, ends) == 0:
+            lab.bursts = sorted([*lab.bursts, (begins, ends)])
+
     def _look(self, now: float) -> None:
         looked = self.lender.look(now, self.labs)
         for username in looked.started:
             self.labs[username] = lab = Lab(username, now)
             self._at(now + self.demand.start, self._runs, lab)
         for username in looked.warned:
-            lab_ = self.labs.get(username)
-            if lab_ is not None and lab_.somebody_there(now) and lab_.wish is not None and lab_.wish.heeds:
-                lab_.bursts = sorted([*lab_.bursts, (now + 2 * MINUTE, now + 3 * MINUTE)])
+            self._heed(now, self.labs.get(username))
         for username, because in looked.stop.items():
             if username in self.labs:
                 self._stop(now, username, because)
