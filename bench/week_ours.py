@@ -33,7 +33,6 @@ from gpus.writer import deciding
 
 ZONE = "Asia/Seoul"
 MONDAY = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)  # Monday 2 March 2026, 0:00 in Seoul
-AGENT = 15.0  # seconds between two looks of a node's agent at its cards
 KIND, PROFILE = "gpu", "gpu-slice"
 _L, _S, _T = table_of(Lease), table_of(Slice), table_of(Ticket)
 _HELD = select(_L.c.holder).where(_L.c.ended_at.is_(None), _L.c.state == LeaseState.HELD).order_by(_L.c.id)

@@ -18,7 +18,6 @@ from typing import Any
 import docker.errors
 import requests
 from dockerspawner import DockerSpawner
-from jupyterhub.spawner import SpawnException
 from traitlets import Instance, Int, Unicode, default
 
 from hub_config import engine_errors, words
@@ -34,6 +33,7 @@ from hub_config.leased import LeasedSpawner
 from hub_config.leases import Grant
 from hub_config.names import offering_of
 from hub_config.progress import Progress
+from hub_config.refusal import StartRefused
 from hub_config.server_environment import build_container_environment
 
 ENGINE_ERRORS = (docker.errors.DockerException, requests.RequestException, PullError)
@@ -289,11 +289,11 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
                     raise self._died(state, await self._read_log())
                 look_at = loop.time() + LOOK_EVERY
 
-    def _died(self, state: dict[str, Any], log: str) -> SpawnException:
+    def _died(self, state: dict[str, Any], log: str) -> StartRefused:
         return self._refusal(words.SERVER_DIED, "died", 500, f"ended while it was starting ({_end_of(state)}): {log}")
 
-    def _refusal(self, sentence: words.Sentence, reason: str, status: int, log: str, **values: str) -> SpawnException:
-        return SpawnException(
+    def _refusal(self, sentence: words.Sentence, reason: str, status: int, log: str, **values: str) -> StartRefused:
+        return StartRefused(
             sentence.both(**values),
             reason=reason,
             log_message=f"{self._log_name} [request {self.request_id}]: {log}",
@@ -301,7 +301,7 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
             status_code=status,
         )
 
-    def _explained(self, error: BaseException) -> SpawnException:
+    def _explained(self, error: BaseException) -> StartRefused:
         problem = explain(error)
         if problem == engine_errors.NO_NETWORK:
             CampusDockerSpawner._network_is_there = False

@@ -12,13 +12,13 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from jupyterhub.spawner import SpawnException
 from traitlets import Unicode
 from traitlets.config import LoggingConfigurable
 
 from hub_config import words
 from hub_config.leases import Grant, LeaseClient, LeaseError, NoneFree, PortalAway
 from hub_config.logs import REQUEST, is_sane, new_request
+from hub_config.refusal import StartRefused
 
 _clients: dict[tuple[str, str], LeaseClient] = {}
 
@@ -46,7 +46,7 @@ class LeasedSpawner(LoggingConfigurable):
         return _clients[key]
 
     async def take_hardware(self) -> Grant:
-        """What this server may have; SpawnException with a sentence, and where to wait, when there is none."""
+        """What this server may have; StartRefused with a sentence, and where to wait, when there is none."""
         self.request_id = self._take_request()
         REQUEST.set(self.request_id)
         profile = self.user_options.get("profile", "")
@@ -56,14 +56,14 @@ class LeasedSpawner(LoggingConfigurable):
             )
         except NoneFree as error:
             link = f'<p><a class="campus-button" href="{escape(error.url)}">{words.WAITING_ROOM.html()}</a></p>'
-            raise SpawnException(
+            raise StartRefused(
                 error.sentence.both(),
                 reason="no-slice-free",
                 message_html=error.sentence.html() + link,
                 status_code=409,
             ) from error
         except LeaseError as error:
-            raise SpawnException(
+            raise StartRefused(
                 error.sentence.both(),
                 reason="portal-away" if isinstance(error, PortalAway) else "refused",
                 message_html=error.sentence.html(),

@@ -17,13 +17,14 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
-from jupyterhub.spawner import LocalProcessSpawner, SpawnException
+from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Dict, Unicode, default
 
 from hub_config import words
 from hub_config.leased import LeasedSpawner
 from hub_config.names import folder_of, offering_of
 from hub_config.progress import MILESTONES, event
+from hub_config.refusal import StartRefused
 from hub_config.server_environment import build_environment
 
 LAB_CONFIG = Path(__file__).parent / "lab"
@@ -138,7 +139,7 @@ class CampusLocalProcessSpawner(LeasedSpawner, LocalProcessSpawner):
 
     async def _start_process(self) -> tuple[str, int]:
         if self.offering and not self.work_folder.is_dir():
-            raise SpawnException(
+            raise StartRefused(
                 words.NO_OFFERING.both(), reason="no-offering", message_html=words.NO_OFFERING.html(), status_code=409
             )
         for folder in (self.home, self.log_path.parent):
@@ -192,7 +193,7 @@ class CampusLocalProcessSpawner(LeasedSpawner, LocalProcessSpawner):
             else:
                 writer.close()
                 return
-        raise SpawnException(
+        raise StartRefused(
             words.SERVER_DIED.both(),
             reason="died",
             log_message=f"{self._log_name} ended with status {status} while it was starting: {_tail(self.log_path)}",

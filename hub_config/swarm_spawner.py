@@ -17,7 +17,6 @@ from typing import Any
 
 import docker.errors
 from dockerspawner import SwarmSpawner
-from jupyterhub.spawner import SpawnException
 from traitlets import Enum, Float, List, Unicode
 
 from hub_config import words
@@ -25,6 +24,7 @@ from hub_config.containers import CAMPUS_LABEL, Mount, labels_of, lease_in, work
 from hub_config.docker_spawner import ENGINE_ERRORS, READ_EVERY, TRY_EVERY, CampusDockerSpawner
 from hub_config.engine_errors import text_of
 from hub_config.leases import Grant
+from hub_config.refusal import StartRefused
 from hub_config.swarm_service import STOP_SECONDS, build_service
 from hub_config.swarm_tasks import Ending, Task, ending_of, is_down
 from hub_config.swarm_view import Reading, SwarmView
@@ -126,7 +126,7 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
         await self._end_service(found["ID"])
 
     async def _wait_until_it_runs(self) -> Task:
-        """Follow the task to `running`. SpawnException with Swarm's own reason when it can't get there."""
+        """Follow the task to `running`. StartRefused with Swarm's own reason when it can't get there."""
         loop = asyncio.get_running_loop()
         begun, tries, rejected = loop.time(), 1, set[str]()
         while True:
@@ -163,14 +163,14 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
         elif task.state == "starting":
             self._told.tell(55, words.TASK_STARTING, node=node)
 
-    def _not_placed(self, task: Task, log: str) -> SpawnException:
+    def _not_placed(self, task: Task, log: str) -> StartRefused:
         if task.state in ("complete", "failed", "shutdown") and not task.reason.startswith("starting container"):
             return self._refusal(words.SERVER_DIED, "died", 500, log)
         reason = task.reason or task.state
         return self._refusal(words.NOT_PLACED, f"swarm-{task.state}", 503, log, told=reason)
 
     async def _wait_until_it_listens(self, address: tuple[str, int]) -> None:
-        """Return as soon as the server takes connections; SpawnException when its task ends before."""
+        """Return as soon as the server takes connections; StartRefused when its task ends before."""
         while True:
             try:
                 async with asyncio.timeout(1):
