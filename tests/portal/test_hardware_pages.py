@@ -38,7 +38,9 @@ def lending(tmp_path: Path, filled_data: Path) -> Iterator[Lending]:
         def run(slices: int = 1, **declared: Any) -> Site:
             shutil.copytree(filled_data, tmp_path / "data")
             declare(tmp_path / "data", slices, **declared)
-            return stack.enter_context(run_site(tmp_path / "data", **TOKENS))
+            site = stack.enter_context(run_site(tmp_path / "data", **TOKENS))
+            wait_for("the hub to know everybody", site.campus.in_step.is_set)
+            return site
 
         yield run
 
