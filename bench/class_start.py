@@ -75,7 +75,6 @@ def ring(students: int) -> Bell:
                 "BITGOEUL_STAND_IN_PORT": str(port),
                 "BITGOEUL_STAND_IN_SECONDS": str(LAB_SECONDS),
                 "BITGOEUL_CLEANUP_SERVERS": "0",
-                "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
             },
         )
         write_additions(data)
@@ -118,7 +117,7 @@ def write_additions(data: Path) -> None:
     folder = data / "jupyterhub_config.d"
     folder.mkdir()
     (folder / "stand-in.py").write_text(
-        "import os\n"
+        f"import os, sys\nsys.path.insert(0, {str(Path(__file__).resolve().parents[1])!r})\n"
         'c.StandInSpawner.portal_url = os.environ["BITGOEUL_PORTAL_URL"]\n'
         'c.StandInSpawner.lease_token = os.environ["BITGOEUL_LEASE_TOKEN"]\n'
     )
