@@ -6,6 +6,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse, Response
 
@@ -22,11 +24,17 @@ router = APIRouter(prefix="/api/gpus", tags=["hardware"])
 log = logging.getLogger(__name__)
 
 Here = Annotated[Campus, Depends(campus)]
+#: threads of their own: the others may all be waiting for the hub, which waits for these answers
+THREADS = CapacityLimiter(8)
 
 
 @router.post("/grants", response_model=None)
-def grant(here: Here, wanted: shapes.GrantRequest) -> shapes.GrantShape | Response:
+async def grant(here: Here, wanted: shapes.GrantRequest) -> shapes.GrantShape | Response:
     """What the server of a person may have, now. 409 with the person's place where it has to wait."""
+    return await run_sync(_grant, here, wanted, limiter=THREADS)
+
+
+def _grant(here: Campus, wanted: shapes.GrantRequest) -> shapes.GrantShape | Response:
     if wanted.username.startswith(GRADING_PREFIX):
         return shapes.GrantShape(hardware=shapes.HardwareShape.of(here.hardware.default), lease=None)
     profile = here.hardware.profile(wanted.profile)
@@ -64,16 +72,20 @@ def _minutes(span: timedelta) -> int:
 
 
 @router.post("/leases/{lease_id}/running")
-def running(here: Here, lease_id: int, told: shapes.RunningShape) -> dict[str, str]:
+async def running(here: Here, lease_id: int, told: shapes.RunningShape) -> dict[str, str]:
     """The server of that lease runs, on this device."""
-    here.desk.running(lease_id, device=told.device, node=told.node, now=datetime.now(UTC))
+
+    def say() -> None:
+        here.desk.running(lease_id, device=told.device, node=told.node, now=datetime.now(UTC))
+
+    await run_sync(say, limiter=THREADS)
     return {}
 
 
 @router.post("/leases/{lease_id}/ended")
-def ended(here: Here, lease_id: int, told: shapes.EndedShape) -> dict[str, str]:
+async def ended(here: Here, lease_id: int, told: shapes.EndedShape) -> dict[str, str]:
     """The server of that lease is no more; harmless when said before."""
-    here.desk.ended(lease_id, told.reason, datetime.now(UTC))
+    await run_sync(here.desk.ended, lease_id, told.reason, datetime.now(UTC), limiter=THREADS)
     return {}
 
 
