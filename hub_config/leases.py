@@ -93,7 +93,9 @@ class LeaseClient:
         self._http = httpx.AsyncClient(
             base_url=portal_url + "/api/gpus",
             headers={"Authorization": f"token {token}"},
-            timeout=timeout,
+            # a class asks at the same moment: the rest wait for a connection, which is no sign of an absent portal
+            timeout=httpx.Timeout(timeout, pool=None),
+            limits=httpx.Limits(max_connections=32),
             transport=transport,
             trust_env=False,
         )
