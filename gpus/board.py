@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from gpus.desk import Held, Place, held
 from gpus.estimates import Estimator
 from gpus.hardware import Hardware
-from gpus.models import Lease, Ticket
+from gpus.leases import open_leases
+from gpus.models import Ticket
 from gpus.reasons import Reasons
 from gpus.tickets import delays
 
@@ -32,8 +33,7 @@ class Board:
 
 def read_board(session: Session, hardware: Hardware, now: datetime) -> Board:
     """Everybody's standing; a handful of statements, however many wait."""
-    open_ = select(Lease).where(Lease.ended_at.is_(None)).options(joinedload(Lease.slice))
-    leases = {lease.holder: held(lease) for lease in session.scalars(open_)}
+    leases = {lease.holder: held(lease) for lease in open_leases(session)}
     queues: dict[str, list[Ticket]] = defaultdict(list)
     for ticket in session.scalars(select(Ticket).where(Ticket.closed_at.is_(None))):
         queues[ticket.kind].append(ticket)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import bindparam, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from cohorts.database import table_of
 from gpus.hardware import Profile
@@ -36,6 +36,12 @@ _OF = select(Lease).where(Lease.holder == bindparam("of"), Lease.ended_at.is_(No
 def lease_of(session: Session, holder: str) -> Lease | None:
     """What that person or job holds now."""
     return session.scalar(_OF, {"of": holder})
+
+
+def open_leases(session: Session) -> list[Lease]:
+    """Leases that have not ended, with their slices, the oldest first."""
+    query = select(Lease).where(Lease.ended_at.is_(None)).options(joinedload(Lease.slice)).order_by(Lease.id)
+    return list(session.scalars(query))
 
 
 def grant(

@@ -64,10 +64,6 @@ class Node(Base):
     drained: Mapped[bool] = mapped_column(default=False)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    @property
-    def lends(self) -> bool:
-        return self.state is NodeState.READY and not self.drained
-
     slices: Mapped[list[Slice]] = relationship(back_populates="node_")
 
 

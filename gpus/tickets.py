@@ -204,6 +204,12 @@ def serve(session: Session, ticket: Waiting, lease_id: int, now: datetime) -> No
     session.execute(_SERVE, values)
 
 
+def waiting_by_kind(session: Session) -> dict[str, int]:
+    """How many people wait for each kind; kinds that nobody waits for are left out."""
+    rows = session.execute(select(Ticket.kind, func.count()).where(Ticket.closed_at.is_(None)).group_by(Ticket.kind))
+    return {row[0]: row[1] for row in rows}
+
+
 def anybody_waits(session: Session, kind: str) -> bool:
     return session.scalar(_ANY, {"kind": kind}) is not None
 

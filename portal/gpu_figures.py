@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from gpus.inventory import stock
 from gpus.models import Ticket, Use
+from gpus.tickets import waiting_by_kind
 
 #: seconds; from "at once" to a working day
 WAITS = (1.0, 10.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0)
@@ -22,8 +23,7 @@ class GpuFigures(Collector):
 
     def __init__(self, session: Session) -> None:
         self._stock = stock(session)
-        open_ = select(Ticket.kind, func.count()).where(Ticket.closed_at.is_(None)).group_by(Ticket.kind)
-        self._waiting = {row[0]: row[1] for row in session.execute(open_)}
+        self._waiting = waiting_by_kind(session)
         within = [func.sum(case((Ticket.waited <= bound, 1), else_=0)) for bound in WAITS]
         served = select(Ticket.kind, func.count(), func.sum(Ticket.waited), *within).where(Ticket.waited.is_not(None))
         self._waits = {row[0]: row[1:] for row in session.execute(served.group_by(Ticket.kind))}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gpus.borrowers import Borrower, borrower
@@ -19,6 +19,7 @@ from gpus.inventory import Stock, stock
 from gpus.models import Lease, Ticket, TicketState
 from gpus.quota import seconds_left, week_of
 from gpus.reservations import Hold, class_now, current, holds
+from gpus.tickets import waiting_by_kind
 
 #: how long what ended is still told
 REMEMBERED = timedelta(hours=6)
@@ -85,7 +86,7 @@ def choices_for(session: Session, hardware: Hardware, username: str, now: dateti
     who = borrower(session, username, timezone)
     in_class = class_now(session, who.cohorts, now, hardware.rules.class_lead) is not None
     there = {one.kind: one for one in stock(session)}
-    waiting = _waiting(session)
+    waiting = waiting_by_kind(session)
     found = []
     for profile in hardware.profiles:
         if who.track and not profile.serves(who.track):
@@ -123,11 +124,6 @@ def _choice(
 def kept_for_others(found: Sequence[Hold], cohorts: Sequence[str], now: datetime) -> int:
     """Slices that are kept at this moment for classes of cohorts that the person isn't in."""
     return sum(hold.kept for hold in current(found, now) if hold.cohort_id not in cohorts)
-
-
-def _waiting(session: Session) -> dict[str, int]:
-    rows = session.execute(select(Ticket.kind, func.count()).where(Ticket.closed_at.is_(None)).group_by(Ticket.kind))
-    return {row[0]: row[1] for row in rows}
 
 
 def quota_of(session: Session, hardware: Hardware, who: Borrower, now: datetime) -> Quota | None:

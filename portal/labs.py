@@ -36,9 +36,7 @@ def running_lab(here: Campus, username: str) -> HubServer | None:
     return next((server for server in user.servers if not server.name), None)
 
 
-def start_lab(
-    here: Campus, username: str, profile: str, *, locale: str, request: str, switch: bool = False
-) -> Held | Place | None:
+def start_lab(here: Campus, username: str, profile: str, *, locale: str, switch: bool = False) -> Held | Place | None:
     """Start the person's lab with that hardware: the lease, a place in the queue, or None for a lab without a slice.
 
     A lab that runs with other hardware is stopped first where `switch` says so; Conflict otherwise. Nothing is started
@@ -67,7 +65,7 @@ def start_lab(
     got = here.desk.ask(username, wanted.name, datetime.now(UTC))
     if isinstance(got, Place):
         return got
-    options = {"profile": wanted.name, "locale": locale, "request": request or REQUEST.get()}
+    options = {"profile": wanted.name, "locale": locale, "request": REQUEST.get()}
     try:
         _start(here, username, options)
     except HubRefused as error:

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 2.0
 BOOK_EVERY = 60.0
+#: the hub is one thread, and tells of hundreds of servers at a time
+COMPARE_EVERY = 8.0
 #: a server reports activity of its own when it starts; what comes later is a person's
 OWN_ACTIVITY = timedelta(seconds=90)
 
@@ -36,7 +38,7 @@ class Steward:
 
     def __init__(self, here: Campus) -> None:
         self._here = here
-        self._booked = 0.0
+        self._booked = self._compared = 0.0
         self._thread = threading.Thread(target=self._run, name="gpu-steward", daemon=True)
 
     def start(self) -> None:
@@ -60,19 +62,12 @@ class Steward:
                     return
 
     def look(self) -> None:
-        """One look: books against the hub, what is due, and the hub asked for what follows."""
+        """One look: what is due by the books; and, now and then or where something follows for a server, the hub's."""
         here = self._here
         if not here.hardware.kinds():
             return
         now = datetime.now(UTC)
-        servers = self._servers()
         with deciding(here.database) as session:
-            if servers is not None:
-                has = {name: HubHas(self._profile(server), server.ready) for name, server in servers.items()}
-                gone = reconcile_with_hub(session, here.hardware, has, now, timezone=here.settings.timezone)
-                for holder in gone:
-                    log.info("the lease of %s ended: the hub has no server of theirs", holder)
-                return_unused(session, here.hardware, _used(servers, last_used(session)), now)
             due = tend(session, here.hardware, now, timezone=here.settings.timezone)
             if time.monotonic() - self._booked >= BOOK_EVERY:
                 accrue_all(session, now, here.hardware.rules.half_life, here.settings.timezone)
@@ -80,8 +75,13 @@ class Steward:
             starts = due_starts(session, here.hardware, now)
         for holder in due.granted:
             log.info("it is %s's turn: a slice is kept for them", holder)
+        if not due.stop and not starts and time.monotonic() - self._compared < COMPARE_EVERY:
+            return
+        servers = self._servers()
         if servers is None:
             return
+        self._compare(servers, now)
+        self._compared = time.monotonic()
         for holder, because in due.stop.items():
             server = servers.get(holder)
             if server is None or self._profile(server) != due.hardware[holder]:
@@ -92,6 +92,16 @@ class Steward:
         for start in starts:
             if start.username not in servers:
                 self._start(start)
+
+    def _compare(self, servers: Mapping[str, HubServer], now: datetime) -> None:
+        """The books against the hub's servers: leases without one end, those that nobody used in class are marked."""
+        here = self._here
+        has = {name: HubHas(self._profile(server), server.ready) for name, server in servers.items()}
+        with deciding(here.database) as session:
+            gone = reconcile_with_hub(session, here.hardware, has, now, timezone=here.settings.timezone)
+            return_unused(session, here.hardware, _used(servers, last_used(session)), now)
+        for holder in gone:
+            log.info("the lease of %s ended: the hub has no server of theirs", holder)
 
     def _servers(self) -> Mapping[str, HubServer] | None:
         """What the hub runs; None while it doesn't answer: then nothing is concluded from its silence."""

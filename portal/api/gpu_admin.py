@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
 
 from gpus.inventory import drain, stock
-from gpus.models import Lease, Ticket
+from gpus.leases import open_leases
+from gpus.tickets import waiting_by_kind
 from gpus.usage import account
 from gpus.writer import deciding
 from portal.api import gpu_shapes as shapes
@@ -28,22 +27,11 @@ def show_stock(here: Here) -> list[shapes.StockShape]:
         return [shapes.StockShape.of(one, waiting.get(one.kind, 0)) for one in stock(session)]
 
 
-def waiting_by_kind(session: Session) -> dict[str, int]:
-    """How many people wait for each kind."""
-    rows = session.execute(select(Ticket.kind, func.count()).where(Ticket.closed_at.is_(None)).group_by(Ticket.kind))
-    return {row[0]: row[1] for row in rows}
-
-
 @router.get("/leases")
 def leases(here: Here) -> list[shapes.LeaseRow]:
     """Leases that have not ended, the oldest first."""
     with here.database.read() as session:
         return [shapes.LeaseRow.of(lease) for lease in open_leases(session)]
-
-
-def open_leases(session: Session) -> list[Lease]:
-    query = select(Lease).where(Lease.ended_at.is_(None)).options(joinedload(Lease.slice)).order_by(Lease.id)
-    return list(session.scalars(query))
 
 
 @router.get("/use")

@@ -50,7 +50,7 @@ async def mine_events(here: Here, user: User) -> Response:
 @router.post("/mine", responses={409: {"description": "nothing is free, or another lab runs"}})
 def ask(here: Here, user: User, wanted: shapes.AskShape) -> Response:
     """Start the caller's lab with that hardware; 202 with how they stand when they have to wait."""
-    got = start_lab(here, user.username, wanted.profile, locale=user.locale, request="", switch=wanted.switch)
+    got = start_lab(here, user.username, wanted.profile, locale=user.locale, switch=wanted.switch)
     status = 202 if isinstance(got, Place) else 200
     return JSONResponse(standing(here, user.username).model_dump(mode="json"), status)
 

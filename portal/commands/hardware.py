@@ -60,13 +60,10 @@ def _load(path: Path) -> Hardware:
 
 def _live(session: Session) -> list[dict[str, Any]]:
     """Each kind's slices in numbers, and how many people wait."""
-    from sqlalchemy import func, select
-
     from gpus.inventory import stock
-    from gpus.models import Ticket
+    from gpus.tickets import waiting_by_kind
 
-    rows = session.execute(select(Ticket.kind, func.count()).where(Ticket.closed_at.is_(None)).group_by(Ticket.kind))
-    waiting = {row[0]: row[1] for row in rows}
+    waiting = waiting_by_kind(session)
     return [
         {
             "kind": one.kind,

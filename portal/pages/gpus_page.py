@@ -14,18 +14,18 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from cohorts.errors import CampusError
 from cohorts.models import Person
 from gpus.hardware import Hardware
 from gpus.inventory import drain, stock
+from gpus.leases import open_leases
 from gpus.models import Lease, LeaseState, Node, NodeState, Slice, Ticket
 from gpus.readings import RULE
-from gpus.tickets import heads, in_order
+from gpus.tickets import heads, in_order, waiting_by_kind
 from gpus.usage import account
 from gpus.writer import deciding
-from portal.api.gpu_admin import open_leases, waiting_by_kind
 from portal.context import Campus, campus
 from portal.identity import Identity, current_user
 from portal.pages.rendering import page, see
@@ -148,10 +148,7 @@ def show(
 
 def nodes_of(session: Session, now: datetime) -> list[NodeLine]:
     """Every node that has or had slices, with who holds them."""
-    held = {
-        lease.slice_id: lease
-        for lease in session.scalars(select(Lease).where(Lease.ended_at.is_(None)).options(joinedload(Lease.slice)))
-    }
+    held = {lease.slice_id: lease for lease in open_leases(session)}
     pieces: dict[str, list[SliceLine]] = {}
     for piece in session.scalars(select(Slice).order_by(Slice.node, Slice.id)):
         pieces.setdefault(piece.node, []).append(_line(piece, held.get(piece.id), now))

@@ -79,7 +79,7 @@ def choose(
 ) -> Response:
     """Start the lab with that hardware, or take a place in the queue; `back` is the page that asked."""
     try:
-        got = start_lab(here, user.username, profile, locale=user.locale, request="", switch=switch == "1")
+        got = start_lab(here, user.username, profile, locale=user.locale, switch=switch == "1")
     except CampusError as error:
         if isinstance(error, Conflict) and _starts(here, user, profile):
             return into_lab(here)  # another tab, or a class, was quicker

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import pwd
 import re
 import sys
 from importlib import metadata
@@ -43,7 +44,7 @@ def ours() -> list[str]:
     return sorted(str(path.relative_to(LIBRARY)) for package in packages for path in package.rglob("*.py"))
 
 
-LEFT = ("/build", "/ours", "/added", "/root/.cache", "/var/lib/apt/lists/lock")
+LEFT = ("/build", "/ours", "/added", str(Path(pwd.getpwuid(0).pw_dir, ".cache")), "/var/lib/apt/lists/lock")
 
 print(
     json.dumps(

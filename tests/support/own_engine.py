@@ -6,7 +6,6 @@ The machine that it seems to run on has two addresses: a private one, by which t
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import secrets
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from engine_parts import cgroups, free_network, remove_cgroup, run, wait_for_namespace
 
 NEEDED = ("dockerd", "docker-init", "ip", "iptables", "nsenter", "unshare", "setpriv")
 #: its own /run and /sys, the machine's control groups, and a first process that reaps
@@ -56,7 +56,7 @@ class OwnEngine:
     def __init__(self, folder: Path, *, gpus: bool = False, settings: dict[str, Any] | None = None) -> None:
         self.folder = folder
         self.host = f"unix://{folder}/docker.sock"
-        self.network = _free_network()
+        self.network = free_network(range(150, 200), 29)
         self.address = str(self.network[1])
         self.outside = str(self.network[2])
         self.cgroup = f"/{folder.name}"
@@ -95,10 +95,10 @@ class OwnEngine:
             cwd=self.folder,
             start_new_session=True,
         )
-        _wait_for_namespace(self._machine.pid)
-        _run("ip", "link", "add", self._end, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
-        _run("ip", "addr", "add", f"{self.outside}/{self.network.prefixlen}", "dev", self._end)
-        _run("ip", "link", "set", self._end, "up")
+        wait_for_namespace(self._machine.pid, child=True)
+        run("ip", "link", "add", self._end, "type", "veth", "peer", "name", "eth0", "netns", self.pid)
+        run("ip", "addr", "add", f"{self.outside}/{self.network.prefixlen}", "dev", self._end)
+        run("ip", "link", "set", self._end, "up")
         self.run("ip", "link", "set", "lo", "up")
         self.run("ip", "link", "set", "eth0", "up")
         self.run("ip", "addr", "add", f"{self.address}/{self.network.prefixlen}", "dev", "eth0")
@@ -168,7 +168,7 @@ class OwnEngine:
 
     def run(self, *command: str) -> str:
         """Run a program in this machine's network; what it printed."""
-        return _run(*self.within(*command))
+        return run(*self.within(*command))
 
     def down(self) -> None:
         """End everything. Namespaces, cable and containers go with the machine's first process."""
@@ -177,10 +177,8 @@ class OwnEngine:
             if process is not None:
                 process.kill()
                 process.wait()
-        for controller in _cgroups(self.cgroup):
-            for folder in sorted([controller, *controller.rglob("*")], key=lambda path: len(path.parts), reverse=True):
-                if folder.is_dir():
-                    _remove_cgroup(folder)
+        for controller in cgroups(self.cgroup):
+            remove_cgroup(controller)
 
 
 @contextmanager
@@ -192,7 +190,7 @@ def own_engine(
     Its data lie in memory: nothing waits for a disk, and it works where overlayfs can't lie on the disk's file system.
     """
     folder = Path(tempfile.mkdtemp(prefix="engine-"))
-    _run("mount", "-t", "tmpfs", "tmpfs", str(folder))
+    run("mount", "-t", "tmpfs", "tmpfs", str(folder))
     engine = OwnEngine(folder, gpus=gpus, settings=settings)
     try:
         engine.up()
@@ -205,7 +203,7 @@ def own_engine(
         yield engine
     finally:
         engine.down()
-        _run("umount", "--lazy", str(folder))
+        run("umount", "--lazy", str(folder))
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -213,50 +211,3 @@ def _dockerd_below(pid: int) -> int:
     """The process of the engine, seen from here: nsenter forks once to enter a process namespace."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(children[0]) if children else pid
-
-
-def _free_network() -> ipaddress.IPv4Network:
-    """A small network that no route of this machine leads to."""
-    routes = json.loads(_run("ip", "-j", "route"))
-    taken = [ipaddress.ip_network(route["dst"]) for route in routes if route["dst"] != "default"]
-    while True:
-        network = ipaddress.IPv4Network(f"10.{150 + secrets.randbelow(50)}.{secrets.randbelow(256)}.0/29")
-        if not any(network.overlaps(other) for other in taken if isinstance(other, ipaddress.IPv4Network)):
-            return network
-
-
-def _cgroups(name: str) -> list[Path]:
-    root = Path("/sys/fs/cgroup")
-    return [path for path in (root / name[1:], *root.glob(f"*/{name[1:]}")) if path.is_dir()]
-
-
-def _remove_cgroup(folder: Path) -> None:
-    """The kernel takes a moment to let go of processes that were killed."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            folder.rmdir()
-            return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-def _wait_for_namespace(pid: int) -> None:
-    """Wait until process `pid` has left this process's network and has its first child."""
-    deadline = time.monotonic() + 10
-    while (
-        os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
-        or not Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    ):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"process {pid} made no network namespace")
-        time.sleep(0.01)
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout

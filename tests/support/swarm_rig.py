@@ -11,7 +11,6 @@ Needs root, and from Debian: docker.io iproute2 iptables util-linux. To play wit
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import secrets
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from engine_parts import cgroups, free_network, remove_cgroup, run, wait_for_namespace
 
 NEEDED = ("dockerd", "docker", "ip", "iptables", "nsenter", "unshare", "setpriv")
 #: what a node does before its engine starts: its own /run and /sys, and an address that it was given from outside
@@ -111,7 +111,7 @@ class Node:
                 start_new_session=True,
             )
         pid = self._process.pid
-        _wait_for_namespace(pid)
+        wait_for_namespace(pid)
         self.rig.in_switch("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
         self.rig.in_switch("ip", "link", "set", self._cable, "master", "switch", "up")
         self.inside("ip", "link", "set", "lo", "up")
@@ -151,12 +151,12 @@ class Node:
     def inside(self, *command: str) -> str:
         """Run a command in this node's network."""
         assert self._process is not None
-        return _run("nsenter", "--net", "--target", str(self._process.pid), *command)
+        return run("nsenter", "--net", "--target", str(self._process.pid), *command)
 
     def at_home(self, *command: str) -> str:
         """Run a command as if on this node: with its network and its mounts."""
         assert self._process is not None
-        return _run("nsenter", "--net", "--mount", "--target", str(self._process.pid), *command)
+        return run("nsenter", "--net", "--mount", "--target", str(self._process.pid), *command)
 
     def namespace_of(self, container: str) -> str:
         """Where the network of a container of this node is to be entered from this machine."""
@@ -183,7 +183,7 @@ class Rig:
         self.folder = folder
         self.slots = slots
         self.kind = kind
-        self.network = _free_network()
+        self.network = free_network(range(200, 250), 24)
         self.cgroup = f"/{folder.name}"
         self._end = f"rig{secrets.token_hex(4)}"
         self._switch: subprocess.Popen[bytes] | None = None
@@ -203,21 +203,21 @@ class Rig:
 
     def in_switch(self, *command: str) -> str:
         assert self._switch is not None
-        return _run("nsenter", "--net", "--target", str(self._switch.pid), *command)
+        return run("nsenter", "--net", "--target", str(self._switch.pid), *command)
 
     def up(self, images: Sequence[Path] = ()) -> None:
         """Start everything; `images` are archives of `docker save`, which every node gets."""
         self._switch = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"], start_new_session=True
         )
-        _wait_for_namespace(self._switch.pid)
+        wait_for_namespace(self._switch.pid)
         self.in_switch("ip", "link", "add", "switch", "type", "bridge")
         self.in_switch("ip", "link", "set", "switch", "up")
         self.in_switch("ip", "link", "add", "uplink", "type", "veth", "peer", "name", self._end)
         self.in_switch("ip", "link", "set", "uplink", "master", "switch", "up")
         self.in_switch("ip", "link", "set", self._end, "netns", str(os.getpid()))
-        _run("ip", "addr", "add", f"{self.outside}/{self.network.prefixlen}", "dev", self._end)
-        _run("ip", "link", "set", self._end, "up")
+        run("ip", "addr", "add", f"{self.outside}/{self.network.prefixlen}", "dev", self._end)
+        run("ip", "link", "set", self._end, "up")
         self.manager.start()
         self.manager.wait()
         for image in images:
@@ -244,8 +244,8 @@ class Rig:
         if self._switch is not None:
             self._switch.kill()
             self._switch.wait()
-        for folder in _cgroups(self.cgroup):
-            _remove_cgroup(folder)
+        for folder in cgroups(self.cgroup):
+            remove_cgroup(folder)
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def swarm_rig(nodes: int = 3, *, slots: int = 2, kind: str = "GPU", images: Sequ
     folder = Path(tempfile.mkdtemp(prefix="rig-"))
     mounted = not _takes_overlay(folder)
     if mounted:  # on an overlay, as in a container, an engine would copy whole images: keep its data in memory
-        _run("mount", "-t", "tmpfs", "tmpfs", str(folder))
+        run("mount", "-t", "tmpfs", "tmpfs", str(folder))
     rig = Rig(folder, nodes, slots, kind)
     try:
         rig.up(images)
@@ -262,7 +262,7 @@ def swarm_rig(nodes: int = 3, *, slots: int = 2, kind: str = "GPU", images: Sequ
     finally:
         rig.down()
         if mounted:
-            _run("umount", str(folder))
+            run("umount", str(folder))
         shutil.rmtree(folder)
 
 
@@ -282,54 +282,8 @@ def _takes_overlay(folder: Path) -> bool:
 def _share_layers(source: Path, target: Path) -> None:
     """Give another engine the images of `source`: own records, and hard links to layers, which stay as they are."""
     target.mkdir()
-    _run("cp", "-al", str(source / "overlay2"), str(target / "overlay2"))
-    _run("cp", "-a", str(source / "image"), str(target / "image"))
-
-
-def _free_network() -> ipaddress.IPv4Network:
-    """A network of 254 addresses that no route of this machine leads to."""
-    routes = json.loads(_run("ip", "-j", "route"))
-    taken = [ipaddress.ip_network(route["dst"]) for route in routes if route["dst"] != "default"]
-    while True:
-        network = ipaddress.IPv4Network(f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(256)}.0/24")
-        if not any(network.overlaps(other) for other in taken if isinstance(other, ipaddress.IPv4Network)):
-            return network
-
-
-def _cgroups(name: str) -> list[Path]:
-    root = Path("/sys/fs/cgroup")
-    return [path for path in (root / name[1:], *root.glob(f"*/{name[1:]}")) if path.is_dir()]
-
-
-def _remove_cgroup(top: Path) -> None:
-    """Remove a control group and all below it; its processes are killed and may take a moment to be gone."""
-    deadline = time.monotonic() + 10
-    below = sorted((path for path in top.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
-    for folder in [*below, top]:
-        while True:
-            try:
-                folder.rmdir()
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
-
-
-def _wait_for_namespace(pid: int) -> None:
-    """Wait until process `pid` has left this process's network."""
-    deadline = time.monotonic() + 10
-    while os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net"):
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"process {pid} made no network namespace")
-        time.sleep(0.01)
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
-    return done.stdout
+    run("cp", "-al", str(source / "overlay2"), str(target / "overlay2"))
+    run("cp", "-a", str(source / "image"), str(target / "image"))
 
 
 def main(arguments: list[str]) -> None:

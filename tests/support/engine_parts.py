@@ -1,0 +1,62 @@
+"""What a container engine of one's own takes to start: a network, namespaces, control groups."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def run(*command: str) -> str:
+    """What the command printed; RuntimeError, with what it complained of, when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def free_network(second: Sequence[int], prefix: int) -> ipaddress.IPv4Network:
+    """A network below 10. that no route of this machine leads to; `second` are what its second number may be."""
+    routes = json.loads(run("ip", "-j", "route"))
+    taken = [ipaddress.ip_network(route["dst"]) for route in routes if route["dst"] != "default"]
+    while True:
+        network = ipaddress.IPv4Network(f"10.{secrets.choice(second)}.{secrets.randbelow(256)}.0/{prefix}")
+        if not any(network.overlaps(other) for other in taken if isinstance(other, ipaddress.IPv4Network)):
+            return network
+
+
+def cgroups(name: str) -> list[Path]:
+    """The control groups of that name ("/..."), in every hierarchy."""
+    root = Path("/sys/fs/cgroup")
+    return [path for path in (root / name[1:], *root.glob(f"*/{name[1:]}")) if path.is_dir()]
+
+
+def remove_cgroup(top: Path) -> None:
+    """Remove a control group and all below it; its processes are killed and may take a moment to be gone."""
+    deadline = time.monotonic() + 30
+    below = sorted((path for path in top.rglob("*") if path.is_dir()), key=lambda path: -len(path.parts))
+    for folder in [*below, top]:
+        while True:
+            try:
+                folder.rmdir()
+                break
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def wait_for_namespace(pid: int, *, child: bool = False) -> None:
+    """Wait until process `pid` has left this process's network, and with `child` until it has its first child."""
+    deadline = time.monotonic() + 10
+    while os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net") or (
+        child and not Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    ):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"process {pid} made no network namespace")
+        time.sleep(0.01)
