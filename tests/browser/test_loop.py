@@ -213,7 +213,8 @@ def grade_by_hand(page: Page, campus: Campus, take: Take) -> None:
 def store(page: Page, what: str, field: Locator, text: str) -> None:
     """Write `text` into a field and wait until formgrader has stored it as a `grade` or a `comment`.
 
-    A field is there before the page's script listens to it: on a slow machine the first try may go unheard.
+    A field is there before the page's script listens to it, and what is stored may come just after and clear it: on a
+    slow machine the first try may go unheard, or store nothing.
     """
     for last in (False, False, True):
         try:
@@ -225,10 +226,12 @@ def store(page: Page, what: str, field: Locator, text: str) -> None:
                 field.fill(text)
                 field.blur()
             assert stored.value.status == 200
-            return
+            if stored.value.json()[f"manual_{'score' if what == 'grade' else what}"] is not None:
+                return
         except PlaywrightTimeout:
             if last:
                 raise
+    raise AssertionError(f"formgrader stored no {what}")
 
 
 def formgrader_frame(page: Page) -> Page | FrameLocator:

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from processes import descendants
+from processes import command_line, descendants
 from small_course import code, notebook
 
 from grader.sandbox.base import Cancelled, Ending, Limits, Opening, SandboxJob, SandboxResult, SandboxUnavailable
+from grader.sandbox.launch import children_of
 from grader.sandbox.namespaces import NamespaceSandbox
 from grader.sandbox.process import ProcessSandbox
 
@@ -43,10 +44,15 @@ def sandbox() -> NamespaceSandbox:
 
 
 @pytest.fixture
-def left_behind() -> Callable[[], list[int]]:
-    """Processes that a job left, beside those that were there before the test."""
-    before = set(descendants(os.getpid()))
-    return lambda: [pid for pid in descendants(os.getpid()) if pid not in before]
+def left_behind() -> Callable[[], list[str]]:
+    """What a job left running. Children of what was there before (a browser has some now and then) are not a job's."""
+    before = set(children_of(os.getpid()))
+
+    def left() -> list[str]:
+        ours = [child for child in children_of(os.getpid()) if child not in before]
+        return [f"{pid}: {command_line(pid)}" for child in ours for pid in (child, *descendants(child))]
+
+    return left
 
 
 def test_every_layer_holds_here() -> None:
@@ -195,7 +201,7 @@ def test_privileges_cannot_be_gained(sandbox: NamespaceSandbox) -> None:
     assert "NoNewPrivs:\\t1" in out
 
 
-def test_a_fork_bomb_stays_small_and_dies(sandbox: NamespaceSandbox, left_behind: Callable[[], list[int]]) -> None:
+def test_a_fork_bomb_stays_small_and_dies(sandbox: NamespaceSandbox, left_behind: Callable[[], list[str]]) -> None:
     began = time.monotonic()
     result = run(
         sandbox,
@@ -286,7 +292,7 @@ def test_the_disk_is_capped(sandbox: NamespaceSandbox) -> None:
     ids=["kill the runner", "kill everything", "end the kernel"],
 )
 def test_killing_what_runs_it_gains_nothing(
-    sandbox: NamespaceSandbox, attack: str, left_behind: Callable[[], list[int]]
+    sandbox: NamespaceSandbox, attack: str, left_behind: Callable[[], list[str]]
 ) -> None:
     result = run(sandbox, "print('before')", attack, "print('after')")
     assert result.ending is Ending.DIED
@@ -340,7 +346,7 @@ def _is_zombie(pid: int) -> bool:
         return True
 
 
-def test_a_run_can_be_given_up(sandbox: NamespaceSandbox, left_behind: Callable[[], list[int]]) -> None:
+def test_a_run_can_be_given_up(sandbox: NamespaceSandbox, left_behind: Callable[[], list[str]]) -> None:
     cancel = threading.Event()
     threading.Timer(2.0, cancel.set).start()
     job = SandboxJob(notebook=notebook(code("import time\ntime.sleep(60)")))
@@ -373,7 +379,7 @@ def test_it_also_works_for_an_ordinary_user() -> None:
 
 
 def test_the_process_sandbox_runs_but_says_it_isolates_nothing(
-    caplog: pytest.LogCaptureFixture, left_behind: Callable[[], list[int]]
+    caplog: pytest.LogCaptureFixture, left_behind: Callable[[], list[str]]
 ) -> None:
     sandbox = ProcessSandbox()
     assert "isolates NOTHING" in caplog.text
