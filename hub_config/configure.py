@@ -104,6 +104,8 @@ def configure_roles(c: Config, settings: HubSettings) -> None:
 
 def configure_services(c: Config, settings: HubSettings) -> None:
     """The portal is where people arrive; where labs are containers, a warden looks after them."""
+    # services' tokens are made at random: stretching them would cost the hub 10 ms for each of the portal's requests
+    c.JupyterHub.trust_user_provided_tokens = True
     c.JupyterHub.services = build_services(
         portal_origin=settings.portal_origin,
         portal_token=settings.portal_token,
@@ -126,7 +128,8 @@ def configure_servers(c: Config, settings: HubSettings) -> None:
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.shutdown_on_logout = False
     c.JupyterHub.cleanup_servers = settings.cleanup_servers
-    c.JupyterHub.concurrent_spawn_limit = settings.concurrent_spawns
+    # a class that clicks at once waits its turn in the spawner, where it is told so; a limit here would answer 429
+    c.JupyterHub.concurrent_spawn_limit = 0
     # whoever asks for a start watches its progress: no request of the portal's, and no page, waits for it
     c.JupyterHub.tornado_settings["slow_spawn_timeout"] = SLOW_SPAWN
     c.Spawner.start_timeout = 180
@@ -164,6 +167,7 @@ def configure_local(c: Config, settings: HubSettings) -> None:
     c.CampusLocalProcessSpawner.logs = str(settings.state / "servers")
     c.CampusLocalProcessSpawner.portal_url = settings.portal_url
     c.CampusLocalProcessSpawner.lease_token = settings.labs.lease_token
+    c.CampusLocalProcessSpawner.concurrent_starts = settings.labs.concurrent_starts
     c.CampusLocalProcessSpawner.locale = settings.locale
     c.CampusLocalProcessSpawner.time_zone = settings.timezone
     c.CampusLocalProcessSpawner.interrupt_timeout = 10

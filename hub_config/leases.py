@@ -88,7 +88,7 @@ class LeaseClient:
     """The portal's addresses for the hub. Safe to use from one event loop."""
 
     def __init__(
-        self, portal_url: str, token: str, *, timeout: float = 10, transport: httpx.AsyncBaseTransport | None = None
+        self, portal_url: str, token: str, *, timeout: float = 30, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self._http = httpx.AsyncClient(
             base_url=portal_url + "/api/gpus",

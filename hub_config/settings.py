@@ -39,7 +39,6 @@ class HubSettings:
     production: bool
     spawner: str
     cleanup_servers: bool
-    concurrent_spawns: int
     metrics_token: str = field(repr=False)
     log_format: str
     labs: LabSettings
@@ -95,7 +94,6 @@ def read_settings(environ: Mapping[str, str]) -> HubSettings:
         production=production,
         spawner=spawner,
         cleanup_servers=env.flag("CLEANUP_SERVERS", default=spawner not in CONTAINER_SPAWNERS),
-        concurrent_spawns=env.number("CONCURRENT_SPAWNS", 100),
         metrics_token=_metrics_token(env),
         log_format=env.choice("LOG_FORMAT", ("text", "json"), "text"),
         labs=read_lab_settings(

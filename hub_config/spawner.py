@@ -15,10 +15,10 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Any
+from typing import Any, ClassVar
 
 from jupyterhub.spawner import LocalProcessSpawner
-from traitlets import Dict, Unicode, default
+from traitlets import Dict, Int, Unicode, default
 
 from hub_config import words
 from hub_config.leased import LeasedSpawner
@@ -52,10 +52,12 @@ class CampusLocalProcessSpawner(LeasedSpawner, LocalProcessSpawner):
     homes = Unicode(config=True, help="Folder in which every user has a home.")
     offerings = Unicode(config=True, help="Folder in which every offering has its course directory.")
     logs = Unicode(config=True, help="Folder for the servers' logs.")
+    concurrent_starts = Int(8, min=1, config=True, help="How many servers may be starting at a time; the rest wait.")
     locale = Unicode("ko", config=True, help="Language of JupyterLab until somebody chooses another: ko or en.")
     time_zone = Unicode("Asia/Seoul", config=True, help="Time zone of servers.")
     inherited = Dict(help="The part of the hub's environment that servers get.")
 
+    _places: ClassVar[asyncio.Semaphore | None] = None
     _prefix = ""
     _device: str | None = None
 
@@ -83,6 +85,14 @@ class CampusLocalProcessSpawner(LeasedSpawner, LocalProcessSpawner):
     @property
     def log_path(self) -> Path:
         return Path(self.logs) / f"{folder_of(self.user.name)}.log"
+
+    @property
+    def places(self) -> asyncio.Semaphore:
+        """Places for servers that are starting."""
+        cls = CampusLocalProcessSpawner
+        if cls._places is None:
+            cls._places = asyncio.Semaphore(self.concurrent_starts)
+        return cls._places
 
     @property
     def offering(self) -> str | None:
@@ -126,7 +136,8 @@ class CampusLocalProcessSpawner(LeasedSpawner, LocalProcessSpawner):
             grant = await self.take_hardware()
             self._device = grant.lease.device if grant.lease else ""
         try:
-            address = await self._start_process()
+            async with self.places:
+                address = await self._start_process()
         except BaseException:
             await self.give_hardware_back("failed")
             raise

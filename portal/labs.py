@@ -18,8 +18,6 @@ from portal.logs import REQUEST
 
 STOP_SECONDS = 30.0
 LOOK_EVERY = 0.25
-BUSY_SECONDS = 20.0
-BUSY_PAUSE = 1.0
 
 
 class StillStopping(CampusError):
@@ -67,7 +65,7 @@ def start_lab(here: Campus, username: str, profile: str, *, locale: str, switch:
         return got
     options = {"profile": wanted.name, "locale": locale, "request": REQUEST.get()}
     try:
-        _start(here, username, options)
+        here.hub.start_server(username, user_options=options)
     except HubRefused as error:
         if got is not None:
             here.desk.ended(got.id, "failed", datetime.now(UTC))
@@ -75,19 +73,6 @@ def start_lab(here: Campus, username: str, profile: str, *, locale: str, switch:
             raise Conflict(error.message, error.korean) from error
         raise
     return got
-
-
-def _start(here: Campus, username: str, options: dict[str, str]) -> None:
-    """Have the hub start the server; a hub that starts as many as it may at a time is asked again for a while."""
-    until = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            here.hub.start_server(username, user_options=options)
-            return
-        except HubRefused as error:
-            if error.code != 429 or time.monotonic() > until:
-                raise
-        time.sleep(BUSY_PAUSE)
 
 
 def _same(here: Campus, lab: HubServer, profile: str) -> bool:

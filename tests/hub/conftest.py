@@ -238,7 +238,7 @@ def sign_in(browser: httpx.Client, username: str, password: str) -> httpx.Respon
 def demo_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveHub]:
     """A hub with demonstration passwords."""
     data = tmp_path_factory.mktemp("demo-campus")
-    hub = LiveHub(data, environment_of_a_campus(data))
+    hub = LiveHub(data, environment_of_a_campus(data, BITGOEUL_LAB_STARTS="1"))
     try:
         hub.start()
         yield hub

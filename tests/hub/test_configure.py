@@ -223,6 +223,16 @@ def test_cookies_are_secure_where_the_campus_is(environ: dict[str, str]) -> None
     assert secure == {"SameSite": "Lax", "secure": True}
 
 
+def test_a_class_is_never_told_to_come_back_later(environ: dict[str, str]) -> None:
+    c = configured(environ, LAB_STARTS="3")
+    assert c.JupyterHub.concurrent_spawn_limit == 0  # none: whoever is over it would be answered 429
+    assert c.CampusLocalProcessSpawner.concurrent_starts == 3
+
+
+def test_the_portal_s_token_costs_the_hub_no_stretching(environ: dict[str, str]) -> None:
+    assert configured(environ).JupyterHub.trust_user_provided_tokens is True
+
+
 def test_servers_may_be_left_running_when_the_hub_stops(environ: dict[str, str]) -> None:
     assert configured(environ).JupyterHub.cleanup_servers is True
     assert configured(environ, CLEANUP_SERVERS="0").JupyterHub.cleanup_servers is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +40,14 @@ def is_alive(pid: int) -> bool:
 
 def start_and_wait(hub: Any, helpers: Any, name: str, body: Any = None) -> dict[str, Any]:
     """Start the server of `name` and wait until it is ready; the model of the server."""
-    token = hub.token_of(name)
-    answer = hub.api("POST", f"/users/{name}/server", body, token=token)
+    answer = hub.api("POST", f"/users/{name}/server", body, token=hub.token_of(name))
     assert answer.status_code in (201, 202), answer.text
+    return wait_until_ready(hub, name)
+
+
+def wait_until_ready(hub: Any, name: str) -> dict[str, Any]:
+    """The model of the server of `name`, once it is ready."""
+    token = hub.token_of(name)
 
     def ready() -> dict[str, Any] | None:
         model = hub.api("GET", f"/users/{name}", token=token).json()
@@ -190,6 +197,29 @@ def test_somebody_who_speaks_english_gets_an_english_lab(demo_hub: Any, helpers:
     pid = demo_hub.lab_pid("emma")
     assert demo_hub.api("DELETE", "/users/emma/server", token=demo_hub.token_of("emma")).status_code in (202, 204)
     wait_for("the stopped server's process is gone", lambda: not is_alive(pid), 20)
+
+
+def test_a_class_that_clicks_at_once_is_started_in_turn_and_nobody_is_sent_away(demo_hub: Any) -> None:
+    names = ["first", "second", "third"]
+    demo_hub.enrol(*names)
+    tokens = [demo_hub.token_of(name) for name in names]
+    answers = [
+        demo_hub.api("POST", f"/users/{name}/server", token=token) for name, token in zip(names, tokens, strict=True)
+    ]
+    assert {answer.status_code for answer in answers} <= {201, 202}
+    for name in names:
+        wait_until_ready(demo_hub, name)
+    began = [started_at(demo_hub.lab_pid(name)) for name in names]
+    assert began == sorted(began)
+    # one takes a second or more from its start until it listens, and the next one's start waits for that
+    assert min(later - earlier for earlier, later in pairwise(began)) > 0.5
+    for name in names:
+        demo_hub.withdraw(name)
+
+
+def started_at(pid: int) -> float:
+    """When process `pid` was started, in seconds since the machine's own start (proc(5))."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def test_the_progress_of_a_start_is_told_in_both_languages(demo_hub: Any, helpers: Any) -> None:

@@ -69,7 +69,7 @@ def test_settings_show_no_secret(environ: dict[str, str]) -> None:
         pytest.param({"BITGOEUL_PUBLIC_URL": "http://a.kr/hub"}, ["leave out the path"], id="a path"),
         pytest.param({"BITGOEUL_HUB_API_URL": "http://127.0.0.1:1/api"}, ["/hub/api"], id="wrong api path"),
         pytest.param({"BITGOEUL_PRODUCTION": "maybe"}, ["'maybe'", "1 for yes"], id="a flag that is none"),
-        pytest.param({"BITGOEUL_CONCURRENT_SPAWNS": "0"}, ["'0'", "from 1 up"], id="no spawns at all"),
+        pytest.param({"BITGOEUL_LAB_STARTS": "0"}, ["'0'", "from 1 up"], id="no spawns at all"),
         pytest.param({"BITGOEUL_SPAWNER": "podman"}, ["'podman'", "package.Class"], id="unknown spawner"),
         pytest.param({"BITGOEUL_SPAWNER": "docker"}, ["LEASE_TOKEN has 0", "openssl"], id="no lease token"),
         pytest.param({"BITGOEUL_CAMPUS": "빛고을"}, ["'빛고을'", "small letters"], id="a campus that no container is"),

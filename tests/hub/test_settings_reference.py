@@ -109,4 +109,4 @@ def test_defaults_in_the_reference_are_the_code_s(tmp_path: Path) -> None:
     assert defaults["BITGOEUL_LOCALE"] == settings.locale
     assert defaults["BITGOEUL_TIMEZONE"] == settings.timezone
     assert defaults["BITGOEUL_SPAWNER"] == settings.spawner
-    assert defaults["BITGOEUL_CONCURRENT_SPAWNS"] == str(settings.concurrent_spawns)
+    assert defaults["BITGOEUL_LAB_STARTS"] == str(settings.labs.concurrent_starts)
