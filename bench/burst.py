@@ -62,7 +62,7 @@ def measure() -> list[Result]:
     found = []
     with tempfile.TemporaryDirectory(prefix="bitgoeul-bench-") as folder:
         environment = {"BITGOEUL_COURSES": str(build_catalogue(Path(folder) / "courses"))}
-        campus = Campus(Path(folder) / "campus", free_port(), environment)
+        campus = Campus(Path(folder) / "campus", free_port(), environment=environment)
         try:
             campus.start()
             instructor, students = open_class(campus)

@@ -46,8 +46,8 @@ def configure_addresses(c: Config, settings: HubSettings) -> None:
     """The hub listens where programs beside it and labs reach it; people come through the proxy's public address."""
     c.JupyterHub.bind_url = "http://" + settings.public_url.split("://", 1)[1]
     c.JupyterHub.public_url = settings.public_url + "/"
-    c.JupyterHub.hub_ip = settings.hub_listen
-    c.JupyterHub.hub_port = settings.hub_port
+    # with an ip and a port in its place, JupyterHub would listen at the address that it tells others, and nowhere else
+    c.JupyterHub.hub_bind_url = f"http://{settings.hub_listen}:{settings.hub_port}"
     if settings.hub_listen != "127.0.0.1":
         c.JupyterHub.hub_connect_url = settings.hub_api_url.removesuffix("/hub/api")
 
@@ -191,6 +191,7 @@ def configure_docker(c: Config, settings: HubSettings) -> None:
     c.CampusDockerSpawner.home_quota = labs.home_quota
     c.CampusDockerSpawner.offerings = labs.offerings
     c.CampusDockerSpawner.course_data = labs.course_data
+    c.CampusDockerSpawner.staff = labs.staff
     c.CampusDockerSpawner.concurrent_starts = labs.concurrent_starts
     c.CampusDockerSpawner.locale = settings.locale
     c.CampusDockerSpawner.time_zone = settings.timezone

@@ -18,7 +18,7 @@ from typing import Any
 import docker.errors
 import requests
 from dockerspawner import DockerSpawner
-from traitlets import Instance, Int, Unicode, default
+from traitlets import Instance, Int, Tuple, Unicode, default
 
 from hub_config import engine_errors, words
 from hub_config.container_body import STOP_SECONDS, EngineAbilities, build_body
@@ -57,6 +57,7 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
     home_quota = Int(0, config=True, help="Bytes that a home volume may hold; 0 for no limit.")
     offerings = Unicode(config=True, help="The folder on the engine's machine with all offerings' folders.")
     course_data = Unicode(config=True, help="A folder or volume that every lab may read.")
+    staff = Tuple(Int(), Int(), default_value=None, allow_none=True, config=True, help="Who portal and graders run as.")
     locale = Unicode("ko", config=True, help="Language of JupyterLab until somebody chooses another: ko or en.")
     time_zone = Unicode("Asia/Seoul", config=True, help="Time zone of servers.")
     concurrent_starts = Int(8, min=1, config=True, help="How many containers may be made at a time.")
@@ -95,7 +96,7 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
 
     @property
     def files(self) -> LabFiles:
-        return LabFiles(self.campus, self.homes, self.offerings, self.course_data)
+        return LabFiles(self.campus, self.homes, self.offerings, self.course_data, self.staff)
 
     @property
     def client(self) -> Any:

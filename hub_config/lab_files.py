@@ -1,8 +1,8 @@
 """Folders of this machine that labs see, and the account that a lab runs as. Volumes are the engine's business.
 
 A learner's lab runs as the image's account. A grading server writes into the folder of its offering, which the portal
-and the graders write, too: it runs as the account of the hub, which is theirs. Where that is root, it doesn't; the
-folder is then given to the image's account, and root still may do everything.
+and the graders write, too: it runs as their account, which is the hub's own unless BITGOEUL_ACCOUNT names it. Where
+that is root, it doesn't; the folder is then given to the image's account, and root still may do everything.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from hub_config.names import offering_of
 
 @dataclass(frozen=True)
 class LabFiles:
-    """Where things lie on the engine's machine; `homes` is a folder or "volumes"."""
+    """Where things lie on the engine's machine; `homes` is a folder or "volumes". `staff` is who the portal runs as."""
 
     campus: str
     homes: str
     offerings: str
     course_data: str
+    staff: tuple[int, int] | None = None
 
     def account(self, username: str) -> tuple[int, int] | None:
         """User and group that the lab runs as; None for the image's own."""
-        if not offering_of(username) or os.geteuid() in (0, UID):
+        if not offering_of(username):
             return None
-        return os.geteuid(), os.getegid()
+        account = self.staff or (os.geteuid(), os.getegid())
+        return None if account[0] in (0, UID) else account
 
     def mounts(self, username: str) -> list[Mount]:
         """What the lab sees. One that runs as another account than the image's has a home in memory."""
@@ -42,8 +44,11 @@ class LabFiles:
         return [mount for mount in mounts if mount.target != str(HOME)] if self.account(username) else mounts
 
     def prepare(self, username: str) -> None:
-        """Make a home that is a folder; as root, give it and the offering's folder to the image's account. OSError."""
-        mounts = self.mounts(username)
+        """Make a home that is a folder; as root, give it and the offering's folder to the image's account. OSError.
+
+        An offering's folder whose grading server runs as another account is left to it.
+        """
+        mounts = [mount for mount in self.mounts(username) if mount.target == str(HOME) or not self.account(username)]
         for mount in mounts:
             if mount.kind != "bind" or mount.read_only:
                 continue

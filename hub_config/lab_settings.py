@@ -25,6 +25,7 @@ class LabSettings:
     home_quota: int
     offerings: str
     course_data: str
+    staff: tuple[int, int] | None
     concurrent_starts: int
     constraints: tuple[str, ...]
     endpoint_mode: str
@@ -54,10 +55,22 @@ def read_lab_settings(
         home_quota=env.size("LAB_HOME_QUOTA"),
         offerings=_folder(env, "LAB_OFFERINGS", offerings),
         course_data=env.text("LAB_COURSE_DATA"),
+        staff=_staff(env),
         concurrent_starts=env.number("LAB_STARTS", 8),
         constraints=env.names("LAB_CONSTRAINTS"),
         endpoint_mode=env.choice("LAB_ENDPOINT_MODE", ("dnsrr", "vip"), "dnsrr"),
     )
+
+
+def _staff(env: Environment) -> tuple[int, int] | None:
+    """The account of portal and graders; None where it is the hub's own."""
+    text = env.text("ACCOUNT")
+    if not text:
+        return None
+    uid, _, gid = text.partition(":")
+    if not (uid.isascii() and uid.isdigit() and gid.isascii() and gid.isdigit()):
+        raise SettingsError(f"{PREFIX}ACCOUNT is {text!r}; write the numbers UID:GID, as 2000:2000.")
+    return int(uid), int(gid)
 
 
 def _lease_token(env: Environment, spawner: str) -> str:

@@ -118,7 +118,7 @@ class Warden:
     def _tell(self, view: View, began: float) -> None:
         report = {
             "nodes": view.nodes,
-            "servers": [lab.report for lab in view.labs if lab.running],
+            "servers": [lab.report for lab in view.labs if lab.running and lab.lease is not None],
             "at": datetime.fromtimestamp(began, UTC).isoformat().replace("+00:00", "Z"),
         }
         try:

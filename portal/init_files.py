@@ -1,6 +1,6 @@
-"""What a campus in containers is told: secrets, a file each, and one file of settings with comments. Made once.
+"""What a campus in containers is told: secrets, a file each, one file of settings with comments, and its folders.
 
-Owns the text of DATA/bitgoeul.env. Refuses to overwrite: a file that is there stays as the site left it.
+Owns the text of DATA/bitgoeul.env. Refuses to overwrite: what is there stays as the site left it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,13 @@ from portal.secrets_file import NAMES, ensure_secrets
 from portal.settings import SIGN_INS, SettingsError
 
 SETTINGS_FILE = "bitgoeul.env"
+#: filled by the site: what the identity provider gave
+PROVIDER_SECRET = "oauth_client_secret"
+#: what containers see of the campus's folder, a mount each
+FOLDERS = ("hub", "storage", "offerings", "homes", "devices", "backups", "site", "jupyterhub_config.d", "tls")
+#: the account of the images, which root gives what it makes to
+ACCOUNT = (2000, 2000)
+COMPOSE_FILE = "docker-compose.yml"
 TLS = ("off", "files", "elsewhere")
 
 
@@ -39,21 +46,31 @@ class Made:
 
 
 def initialize(folder: Path, wishes: Wishes, *, owner: tuple[int, int] | None = None) -> Made:
-    """Make what `folder` lacks of secrets and settings; `owner` (uid, gid) gets what was made. Raises SettingsError."""
+    """Make what `folder` lacks of secrets, settings and folders. Raises SettingsError.
+
+    `owner` (uid, gid) gets what was made, and is who portal and graders run as: this account, or the images' for root.
+    """
     check(wishes)
+    uid, gid = owner or ((os.getuid(), os.getgid()) if os.getuid() else ACCOUNT)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         secrets = folder / "secrets"
         there = {f"secrets/{name}" for name in NAMES if (secrets / name).exists()}
         ensure_secrets(secrets)
         made = [name for name in (f"secrets/{name}" for name in NAMES) if name not in there]
-        if _write_once(folder / SETTINGS_FILE, settings_text(wishes)):
-            made.append(SETTINGS_FILE)
-        else:
-            there.add(SETTINGS_FILE)
-        if owner is not None:
-            for path in (secrets, *(folder / name for name in made)):
-                os.chown(path, *owner)
+        texts = {f"secrets/{PROVIDER_SECRET}": "", SETTINGS_FILE: settings_text(wishes, folder, (uid, gid))}
+        for name, text in texts.items():
+            if _write_once(folder / name, text):
+                made.append(name)
+            else:
+                there.add(name)
+        for name in FOLDERS:
+            if not (folder / name).exists():
+                (folder / name).mkdir(mode=0o711 if name == "homes" else 0o700)
+                made.append(f"{name}/")
+        if os.getuid() == 0 or owner is not None:
+            for path in (folder, secrets, *(folder / name for name in made)):
+                os.chown(path, uid, gid)
     except OSError as error:
         raise SettingsError(
             f"{error.filename or folder} can't be written ({error.strerror}). Choose a folder of this account's with "
@@ -82,7 +99,19 @@ def check(wishes: Wishes) -> None:
         raise SettingsError("A setting has a line break in it; each is one line.")
 
 
-def settings_text(wishes: Wishes) -> str:
+def link_settings(folder: Path, compose: Path) -> bool:
+    """Whether Compose, in the folder `compose`, reads these settings without being told: a link is made there."""
+    link = compose / ".env"
+    if not (compose / COMPOSE_FILE).is_file():
+        return False
+    try:
+        link.symlink_to(folder / SETTINGS_FILE)
+    except OSError:
+        return link.is_symlink() and link.resolve() == (folder / SETTINGS_FILE).resolve()
+    return True
+
+
+def settings_text(wishes: Wishes, folder: Path, account: tuple[int, int]) -> str:
     """The settings file: NAME=value, a comment a line, no quotes; Compose reads it as it stands."""
     parts = urlsplit(wishes.public_url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -91,6 +120,12 @@ def settings_text(wishes: Wishes) -> str:
 # Settings of this campus. `bitgoeul init` made this file and never changes it again. 이 캠퍼스의 설정입니다.
 # A line is NAME=value, without quotes. docs/reference/settings.md explains each name.
 # Secrets are not here: they are in secrets/, a file each, readable by their owner only. 비밀 값은 secrets/ 에 있습니다.
+
+# Where this campus keeps everything but its database, and whose it is (UID:GID). 캠퍼스의 폴더와 계정
+BITGOEUL_FOLDER={folder}
+BITGOEUL_ACCOUNT={account[0]}:{account[1]}
+# What Compose calls its containers and networks. Compose 프로젝트 이름
+COMPOSE_PROJECT_NAME=bitgoeul
 
 # What people type into their browser. 사람들이 여는 주소
 BITGOEUL_PUBLIC_URL={wishes.public_url.rstrip("/")}
@@ -113,7 +148,8 @@ BITGOEUL_ADMINS={",".join(wishes.admins)}
 BITGOEUL_LOCALE={wishes.locale}
 BITGOEUL_TIMEZONE={wishes.timezone}
 
-# The tag of all of the campus's images. 이미지 태그
+# Where the campus's images are, with a / at its end, and their tag. 이미지 저장소와 태그
+BITGOEUL_REGISTRY=
 BITGOEUL_IMAGE_TAG={wishes.image_tag}
 # text, or json: one object a line, for collectors of logs. 로그 형식
 BITGOEUL_LOG_FORMAT=text

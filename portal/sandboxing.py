@@ -29,7 +29,8 @@ def build_sandboxes(settings: PortalSettings, name: str, leased: DevicePool | No
     An engine is not asked before the first job that needs it.
     """
     containers = build_containers(settings, name, leased)
-    return Sandboxes(best_sandbox(production=settings.production, hidden=[settings.data]), containers)
+    own = best_sandbox(production=settings.production, hidden=[settings.data], insist=settings.isolation_required)
+    return Sandboxes(own, containers)
 
 
 def leased_devices(settings: PortalSettings, database: Database, name: str) -> DevicePool | None:

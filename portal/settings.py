@@ -36,6 +36,7 @@ class PortalSettings:
     timezone: str
     production: bool
     metrics_token: str = ""
+    isolation_required: bool = False
     worker_image: str = ""
     worker_devices: tuple[str, ...] = ()
     worker_node: str = ""
@@ -91,6 +92,7 @@ class PortalSettings:
             timezone=get("TIMEZONE", "Asia/Seoul"),
             production=get("PRODUCTION") in ("1", "true", "yes"),
             metrics_token=env.secret("METRICS_TOKEN"),
+            isolation_required=get("REQUIRE_SANDBOX") in ("1", "true", "yes"),
             worker_image=get("WORKER_IMAGE"),
             worker_devices=tuple(part.strip() for part in get("WORKER_DEVICES").split(",") if part.strip()),
             worker_node=get("WORKER_NODE"),

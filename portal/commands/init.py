@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from portal.commands.options import data_option
-from portal.init_files import SETTINGS_FILE, TLS, Wishes, initialize
+from portal.init_files import SETTINGS_FILE, TLS, Wishes, initialize, link_settings
 from portal.settings import SIGN_INS, SettingsError
 
 USUAL = Wishes()
@@ -50,7 +50,8 @@ def init(
     click.echo(f"\n{folder / SETTINGS_FILE} 을(를) 살펴보고 고치세요. Read it, and change what should be different.")
     if where == "files":
         click.echo("인증서를 두세요. Put the certificate there: tls/fullchain.pem, tls/privkey.pem")
-    click.echo(f"다음 next:  docker-compose --env-file {folder / SETTINGS_FILE} up -d")
+    told = "" if link_settings(folder, Path.cwd()) else f"--env-file {folder / SETTINGS_FILE} "
+    click.echo(f"다음 next:  docker compose {told}up -d      (docker-compose {told}up -d)")
 
 
 def _owner(text: str | None) -> tuple[int, int] | None:

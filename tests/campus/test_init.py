@@ -11,7 +11,7 @@ import pytest
 
 from hub_config.settings import read_settings
 from portal.app import check_settings
-from portal.init_files import Wishes, initialize
+from portal.init_files import FOLDERS, PROVIDER_SECRET, Wishes, initialize
 from portal.secrets_file import NAMES
 from portal.settings import PortalSettings, SettingsError
 
@@ -20,7 +20,8 @@ SECRETS = {"PORTAL_TOKEN", "SESSION_SECRET", "DEMO_SECRET", "METRICS_TOKEN", "LE
 
 def init(data: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "portal.cli", "init", "--data", str(data), *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    data.parent.mkdir(exist_ok=True)
+    return subprocess.run(command, cwd=data.parent, capture_output=True, text=True, check=False)
 
 
 def settings_in(data: Path) -> dict[str, str]:
@@ -32,10 +33,25 @@ def test_it_asks_nothing_and_says_what_comes_next(tmp_path: Path) -> None:
     result = init(tmp_path / "campus")
     assert result.returncode == 0, result.stderr
     assert "up -d" in result.stdout
-    assert {path.name for path in (tmp_path / "campus/secrets").iterdir()} == set(NAMES)
+    assert {path.name for path in (tmp_path / "campus/secrets").iterdir()} == {*NAMES, PROVIDER_SECRET}
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "campus/secrets").iterdir()} == {0o600}
     assert (tmp_path / "campus/secrets").stat().st_mode & 0o777 == 0o700
     assert settings_in(tmp_path / "campus")["BITGOEUL_PUBLIC_URL"] == "http://localhost:8000"
+
+
+def test_compose_finds_the_settings_and_a_folder_for_everything_that_is_kept(tmp_path: Path) -> None:
+    campus = tmp_path / "campus"
+    (tmp_path / "docker-compose.yml").write_text("services: {}\n")
+    assert "docker compose up -d" in init(campus).stdout
+    assert (tmp_path / ".env").resolve() == campus / "bitgoeul.env"
+    assert {path.name for path in campus.iterdir() if path.is_dir()} == {*FOLDERS, "secrets"}
+    settings = settings_in(campus)
+    assert settings["BITGOEUL_FOLDER"] == str(campus)
+    owner = campus.stat()
+    assert settings["BITGOEUL_ACCOUNT"] == f"{owner.st_uid}:{owner.st_gid}"
+    assert "docker compose up -d" in init(campus).stdout, "a second call finds its own link"
+    other = tmp_path / "other"
+    assert f"--env-file {other / 'bitgoeul.env'} up -d" in init(other).stdout, "another campus's link stays"
 
 
 def test_a_second_call_makes_only_what_is_missing(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_jupyterhub_accepts_every_value(environ: dict[str, str], case: str) -> N
     configure(c, read_settings(environ | {"BITGOEUL_SIGN_IN": case.split("-")[0]} | SIGN_INS[case]))
     app = JupyterHub(config=copy.deepcopy(c))
     try:
-        assert app.hub_ip == "127.0.0.1"
+        assert app.hub_bind_url == environ["BITGOEUL_HUB_API_URL"].removesuffix("/hub/api")
         assert app.default_url == "/services/portal/"
         ConfigurableHTTPProxy(config=c, app=app)
     finally:
@@ -210,8 +210,7 @@ def test_only_the_campus_s_own_programs_need_no_consent(environ: dict[str, str])
 
 def test_the_hub_listens_on_this_machine_only_and_starts_no_proxy(environ: dict[str, str]) -> None:
     c = configured(environ)
-    assert c.JupyterHub.hub_ip == "127.0.0.1"
-    assert f":{c.JupyterHub.hub_port}/" in environ["BITGOEUL_HUB_API_URL"]
+    assert c.JupyterHub.hub_bind_url == environ["BITGOEUL_HUB_API_URL"].removesuffix("/hub/api")
     assert c.ConfigurableHTTPProxy.should_start is False
     assert c.Spawner.ip == "127.0.0.1"
 
@@ -259,7 +258,7 @@ def test_labs_in_containers_are_told_where_hub_and_portal_are_and_outlive_the_hu
     c = configured(environ | DOCKER, **addresses, HUB_LISTEN="0.0.0.0")
     assert c.JupyterHub.spawner_class is CampusDockerSpawner
     assert c.JupyterHub.cleanup_servers is False
-    assert c.JupyterHub.hub_ip == "0.0.0.0"
+    assert c.JupyterHub.hub_bind_url.startswith("http://0.0.0.0:")
     assert environ["BITGOEUL_HUB_API_URL"] == c.JupyterHub.hub_connect_url + "/hub/api"
     spawner = CampusDockerSpawner(config=c)
     assert (spawner.ip, spawner.port, spawner.remove) == ("0.0.0.0", 8888, True)
@@ -300,7 +299,7 @@ def test_the_site_s_additions_have_the_last_word_in_order(environ: dict[str, str
     assert c.JupyterHub.concurrent_spawn_limit == 7
     assert [service["name"] for service in c.JupyterHub.services] == ["portal", "metrics", "extra"]
     assert c.Spawner.mem_limit == "2G"
-    assert c.JupyterHub.hub_ip == "127.0.0.1"
+    assert c.JupyterHub.hub_bind_url.startswith("http://127.0.0.1:")
 
 
 def test_the_configuration_file_is_a_table_of_contents() -> None:

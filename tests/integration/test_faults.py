@@ -28,7 +28,7 @@ ASSIGNMENT = "first-steps"
 @pytest.fixture(scope="module")
 def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campus]:
     """A campus for these tests alone, since they hurt it; each uses students of its own."""
-    campus = Campus(tmp_path_factory.mktemp("hurt"), free_port(), {"BITGOEUL_CLAIM_SECONDS": "4"})
+    campus = Campus(tmp_path_factory.mktemp("hurt"), free_port(), environment={"BITGOEUL_CLAIM_SECONDS": "4"})
     try:
         campus.start()
         yield campus

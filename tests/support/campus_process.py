@@ -24,23 +24,45 @@ START_SECONDS = 120
 
 
 @dataclass
-class Campus:
-    """A campus on a data folder and a port; start and stop as often as wanted."""
+class CampusAddress:
+    """A campus with demonstration passwords as people reach it, whatever it runs on."""
 
     data: Path
     port: int
-    environment: dict[str, str] = field(default_factory=dict)
-    demo: bool = True
-    process: subprocess.Popen[bytes] | None = None
-    people: list[Person] = field(default_factory=list)
+    host: str = "127.0.0.1"
+    people: list[Person] = field(default_factory=list, kw_only=True)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def portal(self) -> str:
         return f"{self.url}/services/portal"
+
+    def secret(self, name: str) -> str:
+        return (self.data / "secrets" / name).read_text().strip()
+
+    def password(self, username: str) -> str:
+        return demo_password(self.secret("demo_secret"), username)
+
+    def sign_in(self, username: str, password: str | None = None) -> Person:
+        return Person(self, username).sign_in(password)
+
+    def forget_people(self) -> None:
+        """Close everybody's browser."""
+        for person in self.people:
+            person.http.close()
+        self.people.clear()
+
+
+@dataclass
+class Campus(CampusAddress):
+    """A campus on a data folder and a port; start and stop as often as wanted."""
+
+    environment: dict[str, str] = field(default_factory=dict, kw_only=True)
+    demo: bool = field(default=True, kw_only=True)
+    process: subprocess.Popen[bytes] | None = field(default=None, kw_only=True)
 
     def start(self) -> float:
         """Start it and return how many seconds it took until it said that it is open."""
@@ -69,9 +91,7 @@ class Campus:
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """Stop it as Ctrl-C does, and fail if a process of its tree is left."""
-        for person in self.people:
-            person.http.close()
-        self.people.clear()
+        self.forget_people()
         if self.process is None:
             return
         family = descendants(self.process.pid)
@@ -108,20 +128,11 @@ class Campus:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def secret(self, name: str) -> str:
-        return (self.data / "secrets" / name).read_text().strip()
-
-    def password(self, username: str) -> str:
-        return demo_password(self.secret("demo_secret"), username)
-
-    def sign_in(self, username: str, password: str | None = None) -> Person:
-        return Person(self, username).sign_in(password)
-
 
 class Person:
     """Somebody at a browser: cookies, the hub's XSRF token, and an API token for what pages do not need."""
 
-    def __init__(self, campus: Campus, username: str) -> None:
+    def __init__(self, campus: CampusAddress, username: str) -> None:
         self.campus = campus
         self.username = username
         self.http = httpx.Client(base_url=campus.url, follow_redirects=True, timeout=60)

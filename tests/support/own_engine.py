@@ -194,8 +194,9 @@ def own_engine(
     engine = OwnEngine(folder, gpus=gpus, settings=settings)
     try:
         engine.up()
-        for image in images:
-            save = subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE)
+        if images:  # all at once, so that what they share comes once
+            tagged = [image if ":" in image else f"{image}:latest" for image in images]
+            save = subprocess.Popen(["docker", "save", *tagged], stdout=subprocess.PIPE)
             subprocess.run(["docker", "--host", engine.host, "load", "--quiet"], stdin=save.stdout, check=True)
             assert save.stdout is not None
             save.stdout.close()
