@@ -42,6 +42,11 @@ TIERS = {
         "needs root, network namespaces, apt-get install docker.io iproute2 iptables, and an engine with the lab: "
         "make images",
     ),
+    "compose": (
+        lambda: can_run() and bool(shutil.which("docker-compose")) and engine_has("bitgoeul-database"),
+        "needs root, network namespaces, apt-get install docker.io docker-compose iproute2 iptables openssl, and an "
+        "engine with all images: make images",
+    ),
 }
 
 

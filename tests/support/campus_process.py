@@ -169,7 +169,7 @@ class Person:
     def api(self, method: str, path: str, **options: Any) -> httpx.Response:
         """A call to the portal's JSON API, `path` below /services/portal/api."""
         headers = {"Authorization": f"token {self.token}", **options.pop("headers", {})}
-        return httpx.request(method, f"{self.campus.portal}/api{path}", headers=headers, timeout=120, **options)
+        return httpx.request(method, f"{self.campus.portal}/api{path}", headers=headers, timeout=300, **options)
 
     def hub(self, method: str, path: str, **options: Any) -> httpx.Response:
         """A call to the hub's REST API, `path` below /hub/api."""
