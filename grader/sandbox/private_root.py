@@ -44,8 +44,22 @@ def swap_root() -> None:
     stage = next(folder for folder in STAGES if os.path.isdir(folder))
     calls.mount("tmpfs", stage, "tmpfs", calls.MS_NOSUID | calls.MS_NODEV, "size=8m,mode=755")
     os.mkdir(stage + OLD, 0o700)
-    calls.pivot_root(stage, stage + OLD)
+    try:
+        calls.pivot_root(stage, stage + OLD)
+    except PermissionError:
+        _cover_root(stage)
     os.chdir("/")
+
+
+def _cover_root(stage: str) -> None:
+    """Put `stage` over the root, for where a filter of system calls lets mount and not swap, as Docker's does.
+
+    The old root stays below, where only a right that is given up before anybody's code runs would lead back to.
+    """
+    calls.mount("/", stage + OLD, None, calls.MS_BIND | calls.MS_REC)
+    os.chdir(stage)
+    calls.mount(stage, "/", None, calls.MS_MOVE)
+    os.chroot(".")
 
 
 def fill_root(spec: dict[str, Any]) -> None:
