@@ -72,14 +72,14 @@ class Gate:
     async def _answer(self, client: Wire) -> None:
         asked = "a request"
         try:
-            if len(self.connections) > CONNECTIONS:
-                raise Refused(f"There are {CONNECTIONS} connections already.", 503)
             async with asyncio.timeout(REQUEST_SECONDS):
                 came = await read_request(client)
             if came is None:
                 return
             request, early = came
             asked = f"{request.method} {request.target.partition('?')[0]}"
+            if len(self.connections) > CONNECTIONS:
+                raise Refused(f"There are {CONNECTIONS} connections already.", 503)
             passed = self.rules.decide(request)
             found = await self._own(passed) if passed.owned else ""
         except Refused as error:

@@ -24,6 +24,7 @@ BODY_LIMIT = 1 << 20
 HEAD_LIMIT = 1 << 15
 ANSWER_LIMIT = 1 << 23
 REQUEST_SECONDS = 30.0
+LINGER_SECONDS = 2.0
 LOOK_EVERY = 1.0
 #: headers that say how long a request is, or what becomes of its connection: one of each
 _ONCE = (b"content-length", b"transfer-encoding", b"host", b"upgrade", b"connection")
@@ -40,7 +41,12 @@ class Wire:
         self.writer.transport.abort()
 
     async def close(self) -> None:
-        """Send what is left, and end."""
+        """Send what is left, and end. What the other end still says is taken first: an answer would be lost with it."""
+        with contextlib.suppress(OSError, TimeoutError):
+            self.writer.write_eof()
+            async with asyncio.timeout(LINGER_SECONDS):
+                while await self.reader.read(CHUNK):
+                    pass
         self.writer.close()
         with contextlib.suppress(OSError):
             await self.writer.wait_closed()
@@ -174,10 +180,13 @@ async def carry_both(engine: Wire, client: Wire, early: bytes) -> None:
     Where the engine doesn't take it over, its answer is carried and nothing that the client says.
     """
     head = await _read_head(engine)
-    client.writer.write(head)
     if not head.startswith(b"HTTP/1.1 101 "):
+        engine.writer.write_eof()
+        # the client would keep the connection for its next request
+        client.writer.write(head.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
         await carry_answer(engine, client)
         return
+    client.writer.write(head)
     engine.writer.write(early)
     try:
         async with asyncio.TaskGroup() as group:
