@@ -194,8 +194,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s gate] %(message)s")
     try:
         settings = read_gate_settings(os.environ)
-        for folder in settings.folders:
-            log.info("Labs mount folders that lie directly below %s; it must not be writable for the hub", folder)
+        if settings.homes != "volumes":
+            log.warning(
+                "Homes are folders below %s, where the hub makes them; a link there shows labs what it names",
+                settings.homes,
+            )
         asyncio.run(serve(settings))
     except (SettingsError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -1,8 +1,8 @@
 """The one kind of container that the hub may have made: a lab of this campus, as `container_body` asks for it. Pure.
 
 What a lab sees of the machine follows from its user's name, as the hub itself finds it (`containers.mounts_of`); the
-gate finds it again and lets nothing else through. Links are the engine's to follow: no folder whose subfolders labs
-see may be writable for the hub or for a lab.
+gate finds it again and lets nothing else through. Links are the engine's to follow, so what a lab sees of a folder it
+sees as one of two accounts that nothing else of the machine belongs to, whatever its image says.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from hub_config.containers import (
     HOME,
     LEASE_LABEL,
     REQUEST_LABEL,
+    UID,
     USER_LABEL,
     Mount,
     mounts_of,
@@ -55,8 +56,12 @@ class LabSite:
     homes: str = "volumes"
     offerings: str = "/srv/offerings"
     course_data: str = ""
+    #: who grading servers run as: the hub's account, to which the offerings' folders belong
+    account: str = "2000:2000"
 
 
+#: who learners' labs run as, in every image
+LEARNER = f"{UID}:{UID}"
 _anything = text(r"[^\0]{0,1024}", "it must be short text")
 _digits = text(r"[0-9]{1,18}", "it must be a number of bytes")
 
@@ -77,11 +82,11 @@ def check_lab(site: LabSite, name: str, body: Any) -> dict[str, Any]:
     username = said[USER_LABEL]
     if name != name_of(site.campus, username):
         raise refuse("name", name, f"the lab of {username!r} is called {name_of(site.campus, username)}")
-    account = r"[1-9][0-9]{0,8}:[1-9][0-9]{0,8}" if offering_of(username) else r"(?!)"
+    accounts = {LEARNER, site.account} if offering_of(username) else {LEARNER}
     known: dict[str, Check] = {
         "Image": image,
         "Hostname": exactly(name),
-        "User": text(account, "only a grading server has another account than its image's, and never root's"),
+        "User": text("|".join(sorted(accounts)), f"it must be {' or '.join(sorted(accounts))}"),
         "Env": environment(gpu=has_devices(body.get("HostConfig"))),
         "Labels": labels,
         "WorkingDir": text(r"/[A-Za-z0-9/_.-]{0,255}", "it must be a path"),
@@ -89,7 +94,8 @@ def check_lab(site: LabSite, name: str, body: Any) -> dict[str, Any]:
         "HostConfig": _host(site, username),
     }
     checked: dict[str, Any] = fields(known, required=("Image", "Hostname", "Env", "Labels", "HostConfig"))("", body)
-    return checked
+    # an image may say root, or a group that something of the machine belongs to
+    return {"User": LEARNER} | checked
 
 
 def _host(site: LabSite, username: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +28,11 @@ class Door:
 
 @dataclass(frozen=True)
 class GateSettings:
-    """`engine` is the path of the engine's socket."""
+    """`engine` is the path of the engine's socket, `homes` where homes lie."""
 
     engine: str
     doors: tuple[Door, ...]
-    #: folders that the hub says labs mount subfolders of
-    folders: tuple[str, ...]
+    homes: str
 
 
 def read_gate_settings(environ: Mapping[str, str]) -> GateSettings:
@@ -52,13 +52,14 @@ def read_gate_settings(environ: Mapping[str, str]) -> GateSettings:
         )
     homes = read_homes(env, "docker")
     offerings = read_folder(env, "LAB_OFFERINGS", env.text("OFFERINGS", f"{env.text('DATA', '/data')}/offerings"))
-    site = LabSite(campus, network.name, network.dns, homes, offerings, env.text("LAB_COURSE_DATA"))
+    site = LabSite(
+        campus, network.name, network.dns, homes, offerings, env.text("LAB_COURSE_DATA"), _account(env, "GATE_ACCOUNT")
+    )
     sockets = Path(env.text("GATE_SOCKETS", "/run/gate"))
     doors = [Door(sockets / "hub.sock", hub_rules(site, network_body(network, campus)), _group(env, "GATE_HUB_GROUP"))]
     if env.text("WORKER_IMAGE"):
         doors.append(Door(sockets / "grader.sock", grader_rules(), _group(env, "GATE_GRADER_GROUP")))
-    folders = tuple(folder for folder in (homes, offerings) if folder != "volumes")
-    return GateSettings(_engine(env), tuple(doors), folders)
+    return GateSettings(_engine(env), tuple(doors), homes)
 
 
 def network_body(network: LabNetwork, campus: str) -> dict[str, object]:
@@ -76,6 +77,15 @@ def network_body(network: LabNetwork, campus: str) -> dict[str, object]:
 
 def _group(env: Environment, name: str) -> int | None:
     return env.number(name, 1) if env.text(name) else None
+
+
+def _account(env: Environment, name: str) -> str:
+    account = env.text(name, "2000:2000")
+    if not re.fullmatch(r"[1-9][0-9]{0,8}:[1-9][0-9]{0,8}", account):
+        raise SettingsError(
+            f"{PREFIX}{name} is {account!r}; name the hub's account by numbers, as 2000:2000, never root."
+        )
+    return account
 
 
 def _engine(env: Environment) -> str:

@@ -432,6 +432,7 @@ def test_the_program_opens_the_sockets_that_are_needed_and_takes_them_away(
         ("BITGOEUL_LAB_NETWORK", "container:db"),
         ("BITGOEUL_LAB_HOMES", "homes"),
         ("BITGOEUL_GATE_HUB_GROUP", "root"),
+        ("BITGOEUL_GATE_ACCOUNT", "0:0"),
     ],
 )
 def test_settings_that_can_t_be_are_refused(setting: str, value: str) -> None:

@@ -52,21 +52,21 @@ def pruned(value: Any) -> Any:
     ids=["cpu", "gpu", "home quota", "disk", "no limits"],
 )
 def test_a_lab_passes_as_the_hub_asks_for_it(body: dict[str, Any]) -> None:
-    assert pruned(create(HUB, body)) == pruned(body)
+    assert pruned(create(HUB, body)) == pruned({"User": "1000:1000"} | body)
 
 
 @pytest.mark.parametrize("username", ["grading-python-2026", "김민지", "kim.minji@example.kr"])
 def test_labs_of_all_kinds_of_names_pass(username: str) -> None:
     account = (2000, 2000) if username.startswith("grading-") else None
     body = lab_body(username, account=account)
-    assert pruned(create(HUB, body, body["Hostname"])) == pruned(body)
+    assert pruned(create(HUB, body, body["Hostname"])) == pruned({"User": "1000:1000"} | body)
 
 
 def test_a_lab_passes_whose_home_is_a_folder() -> None:
     site = dataclasses.replace(SITE, homes="/srv/homes")
     body = lab_body(site=site)
     assert body["HostConfig"]["Mounts"][0]["Source"] == "/srv/homes/minji"
-    assert pruned(check_lab(site, "test-minji", body)) == pruned(body)
+    assert pruned(check_lab(site, "test-minji", body)) == pruned({"User": "1000:1000"} | body)
 
 
 @pytest.mark.parametrize(("device", "judged"), [("", True), ("GPU-1", True), ("", False)])
@@ -319,8 +319,8 @@ def test_a_grading_server_mounts_its_offering_s_folder_and_nothing_in_or_above_i
         create(HUB, changed(body, "HostConfig.Mounts.0.Source", source), "test-grading-python")
 
 
-@pytest.mark.parametrize("account", ["0:0", "2000:0", "0:2000", "2000", "root", "00:1"])
-def test_a_grading_server_is_never_root(account: str) -> None:
+@pytest.mark.parametrize("account", ["0:0", "2000:0", "0:2000", "2000", "root", "2000:999"])
+def test_a_grading_server_has_the_hub_s_account_and_no_other_group(account: str) -> None:
     body = changed(lab_body("grading-python", account=(2000, 2000)), "User", account)
     with pytest.raises(Refused):
         create(HUB, body, "test-grading-python")
@@ -567,6 +567,11 @@ def test_only_an_attached_container_s_connection_is_upgraded() -> None:
     ):
         with pytest.raises(Refused):
             decide(rules, method, target, **headers)
+
+
+def test_a_learner_s_lab_is_never_who_its_image_says() -> None:
+    assert "User" not in lab_body()
+    assert create(HUB, lab_body())["User"] == "1000:1000"
 
 
 def test_what_is_empty_is_not_sent_on_since_emptiness_may_mean_much() -> None:
