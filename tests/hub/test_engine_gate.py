@@ -26,6 +26,7 @@ from waiting import wait_for
 from hub_config import engine_gate
 from hub_config.engine_gate import Gate, listen
 from hub_config.environment import SettingsError
+from hub_config.gate_health import answers
 from hub_config.gate_rules import Rules
 from hub_config.gate_settings import Door, read_gate_settings
 from hub_config.gate_wire import BODY_LIMIT
@@ -361,6 +362,16 @@ def test_an_engine_that_is_away_is_said_so(tmp_path: Path) -> None:
             assert b"The engine does not answer" in said
 
     with_gate(tmp_path, act)
+
+
+def test_the_health_check_asks_the_engine_through_the_gate(tmp_path: Path) -> None:
+    async def act(engine: StandIn, path: Path) -> None:
+        assert await asyncio.to_thread(answers, str(path))
+        (tmp_path / "engine.sock").unlink()
+        assert not await asyncio.to_thread(answers, str(path))
+        assert not await asyncio.to_thread(answers, str(tmp_path / "nowhere"))
+
+    with_gate(tmp_path, act, rules=HUB)
 
 
 def test_one_client_can_t_open_connections_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
