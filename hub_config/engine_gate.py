@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hub_config.environment import PREFIX, SettingsError
-from hub_config.gate_rules import Passed, Rules
+from hub_config.gate_rules import Passed, Request, Rules
 from hub_config.gate_settings import Door, GateSettings, read_gate_settings
 from hub_config.gate_values import Refused
 from hub_config.gate_wire import (
@@ -72,8 +72,7 @@ class Gate:
     async def _answer(self, client: Wire) -> None:
         asked = "a request"
         try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                came = await read_request(client)
+            came = await self._read(client)
             if came is None:
                 return
             request, early = came
@@ -83,16 +82,21 @@ class Gate:
             passed = self.rules.decide(request)
             found = await self._own(passed) if passed.owned else ""
         except Refused as error:
-            log.warning("Refused to %s: %s: %s", self.rules.whose, asked, error)
+            told = "".join(letter if letter.isprintable() else "?" for letter in f"{asked}: {error}")
+            log.warning("Refused to %s: %s", self.rules.whose, told)
             client.writer.write(build_answer(error.status, f"Refused by the gate before the engine: {error}"))
             return
         except _EngineSays as said:
             client.writer.write(build_answer(said.status, said.message))
             return
-        except (TimeoutError, ValueError) as error:
-            client.writer.write(build_answer(502, f"The gate before the engine: {error or 'nothing came in time'}"))
-            return
         await self._send_on(passed, found, client, early)
+
+    async def _read(self, client: Wire) -> tuple[Request, bytes] | None:
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await read_request(client)
+        except TimeoutError:
+            raise Refused(f"The request did not come within {REQUEST_SECONDS:.0f} s.", 408) from None
 
     async def _send_on(self, passed: Passed, found: str, client: Wire, early: bytes) -> None:
         try:
@@ -117,7 +121,7 @@ class Gate:
         try:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 status, found = await ask(self.engine, passed.look_up)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # TimeoutError is one of the first
             log.error("The engine does not answer at %s: %s", self.engine, error)
             raise _EngineSays(502, f"The engine does not answer: {error}") from None
         if status != 200:

@@ -53,7 +53,9 @@ def _no_constant(name: str) -> Any:
 def _measure(value: Any, depth: int) -> None:
     if depth == 0:
         raise Refused("The request's body is nested too deep.", 400)
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise Refused("The request's body has half a letter.", 400)  # an engine would read another one
+    inner = (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
     for one in inner:
         _measure(one, depth - 1)
 

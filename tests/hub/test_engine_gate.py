@@ -226,6 +226,25 @@ def test_a_refusal_is_in_the_engine_s_form_and_logged(tmp_path: Path, caplog: py
     assert "Refused to the hub: POST /v1.41/containers/create: Hostname is" in caplog.text
 
 
+def test_a_refusal_is_one_line_of_the_log_whatever_it_names(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    body = json.dumps(marking_body() | {"x\n[W gate] Refused to nobody": 1}).encode()
+
+    async def act(engine: StandIn, path: Path) -> None:
+        assert b" 403 " in await say(path, request("POST", "/v1.41/containers/create", body))
+
+    with_gate(tmp_path, act)
+    assert "\n" not in caplog.messages[-1]
+
+
+def test_a_request_that_doesn_t_come_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_gate, "REQUEST_SECONDS", 0.2)
+
+    async def act(engine: StandIn, path: Path) -> None:
+        assert (await say(path, b"GET /v1.41/info HTTP/1.1\r\nHost:")).startswith(b"HTTP/1.1 408 ")
+
+    with_gate(tmp_path, act)
+
+
 def test_somebody_else_s_container_is_looked_up_and_left_alone(tmp_path: Path) -> None:
     async def act(engine: StandIn, path: Path) -> None:
         for _ in range(2):
