@@ -319,6 +319,14 @@ def test_a_grading_server_mounts_its_offering_s_folder_and_nothing_in_or_above_i
         create(HUB, changed(body, "HostConfig.Mounts.0.Source", source), "test-grading-python")
 
 
+@pytest.mark.parametrize("offerings", ["/srv/offerings/..", "/srv/../etc", "/srv//offerings"])
+def test_a_folder_that_the_site_names_crookedly_is_mounted_by_nobody(offerings: str) -> None:
+    site = dataclasses.replace(SITE, offerings=offerings)
+    body = lab_body("grading-python", site=site, account=(2000, 2000))
+    with pytest.raises(Refused, match="directly below"):
+        check_lab(site, "test-grading-python", body)
+
+
 @pytest.mark.parametrize("account", ["0:0", "2000:0", "0:2000", "2000", "root", "2000:999"])
 def test_a_grading_server_has_the_hub_s_account_and_no_other_group(account: str) -> None:
     body = changed(lab_body("grading-python", account=(2000, 2000)), "User", account)
