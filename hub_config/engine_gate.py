@@ -148,6 +148,7 @@ class _EngineSays(Exception):
 
 async def listen(door: Door, gate: Gate) -> asyncio.Server:
     """Open a socket, in the place of one that was left there. SettingsError where its group can't be given to it."""
+    door.path.parent.mkdir(mode=0o755, exist_ok=True)
     _clear(door.path)
     before = os.umask(0o177)
     try:

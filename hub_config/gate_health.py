@@ -27,4 +27,4 @@ def answers(path: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if answers(f"{os.environ.get('BITGOEUL_GATE_SOCKETS') or '/run/gate'}/hub.sock") else 1)
+    sys.exit(0 if answers(f"{os.environ.get('BITGOEUL_GATE_SOCKETS') or '/run/gate'}/hub/docker.sock") else 1)

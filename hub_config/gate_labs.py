@@ -56,7 +56,7 @@ class LabSite:
     homes: str = "volumes"
     offerings: str = "/srv/offerings"
     course_data: str = ""
-    #: who grading servers run as: the hub's account, to which the offerings' folders belong
+    #: who grading servers run as: the account of portal and graders, to which the offerings' folders belong
     account: str = "2000:2000"
 
 

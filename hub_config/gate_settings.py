@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hub_config.docker_network import build_network
 from hub_config.environment import PREFIX, Environment, SettingsError
-from hub_config.gate_labs import LabSite
+from hub_config.gate_labs import LEARNER, LabSite
 from hub_config.gate_rules import Rules, grader_rules, hub_rules
 from hub_config.lab_network import LabNetwork, read_lab_network
 from hub_config.lab_settings import read_campus, read_folder, read_homes
@@ -52,13 +52,17 @@ def read_gate_settings(environ: Mapping[str, str]) -> GateSettings:
         )
     homes = read_homes(env, "docker")
     offerings = read_folder(env, "LAB_OFFERINGS", env.text("OFFERINGS", f"{env.text('DATA', '/data')}/offerings"))
-    site = LabSite(
-        campus, network.name, network.dns, homes, offerings, env.text("LAB_COURSE_DATA"), _account(env, "GATE_ACCOUNT")
-    )
+    site = LabSite(campus, network.name, network.dns, homes, offerings, env.text("LAB_COURSE_DATA"), _account(env))
     sockets = Path(env.text("GATE_SOCKETS", "/run/gate"))
-    doors = [Door(sockets / "hub.sock", hub_rules(site, network_body(network, campus)), _group(env, "GATE_HUB_GROUP"))]
+    doors = [
+        Door(
+            sockets / "hub" / "docker.sock",
+            hub_rules(site, network_body(network, campus)),
+            _group(env, "GATE_HUB_GROUP"),
+        )
+    ]
     if env.text("WORKER_IMAGE"):
-        doors.append(Door(sockets / "grader.sock", grader_rules(), _group(env, "GATE_GRADER_GROUP")))
+        doors.append(Door(sockets / "grader" / "docker.sock", grader_rules(), _group(env, "GATE_GRADER_GROUP")))
     return GateSettings(_engine(env), tuple(doors), homes)
 
 
@@ -79,13 +83,12 @@ def _group(env: Environment, name: str) -> int | None:
     return env.number(name, 1) if env.text(name) else None
 
 
-def _account(env: Environment, name: str) -> str:
-    account = env.text(name, "2000:2000")
-    if not re.fullmatch(r"[1-9][0-9]{0,8}:[1-9][0-9]{0,8}", account):
-        raise SettingsError(
-            f"{PREFIX}{name} is {account!r}; name the hub's account by numbers, as 2000:2000, never root."
-        )
-    return account
+def _account(env: Environment) -> str:
+    """Who grading servers run as: portal's and graders' account; the learners' where that is root."""
+    account = env.text("ACCOUNT", "2000:2000")
+    if not re.fullmatch(r"[0-9]{1,9}:[1-9][0-9]{0,8}|0:0", account):
+        raise SettingsError(f"{PREFIX}ACCOUNT is {account!r}; write the numbers UID:GID, as 2000:2000.")
+    return LEARNER if int(account.partition(":")[0]) == 0 else account
 
 
 def _engine(env: Environment) -> str:

@@ -44,7 +44,7 @@ class GateProcess:
         return [line for line in self.log.splitlines() if "Refused" in line]
 
     def socket(self, whose: str) -> Path:
-        return self.folder / f"{whose}.sock"
+        return self.folder / whose / "docker.sock"
 
     def host(self, whose: str) -> str:
         """DOCKER_HOST of the hub or a grader."""
