@@ -51,9 +51,9 @@ def read_lab_settings(
         campus=campus,
         lease_token=_lease_token(env, spawner),
         network=read_lab_network(env, campus=campus, hub_api_url=hub_api_url, portal_url=portal_url),
-        homes=_homes(env, spawner),
+        homes=read_homes(env, spawner),
         home_quota=env.size("LAB_HOME_QUOTA"),
-        offerings=_folder(env, "LAB_OFFERINGS", offerings),
+        offerings=read_folder(env, "LAB_OFFERINGS", offerings),
         course_data=env.text("LAB_COURSE_DATA"),
         staff=_staff(env),
         concurrent_starts=env.number("LAB_STARTS", 8),
@@ -83,16 +83,16 @@ def _lease_token(env: Environment, spawner: str) -> str:
     return token
 
 
-def _homes(env: Environment, spawner: str) -> str:
+def read_homes(env: Environment, spawner: str) -> str:
     if spawner == "swarm" and not env.text("LAB_HOMES"):
         raise SettingsError(
             f"{PREFIX}LAB_HOMES is not set, and {PREFIX}SPAWNER is swarm; name the folder of homes, on a file system "
             "that every node mounts there. A volume would stay on the node on which it was made."
         )
-    return "volumes" if env.text("LAB_HOMES", "volumes") == "volumes" else _folder(env, "LAB_HOMES", "")
+    return "volumes" if env.text("LAB_HOMES", "volumes") == "volumes" else read_folder(env, "LAB_HOMES", "")
 
 
-def _folder(env: Environment, name: str, default: str) -> str:
+def read_folder(env: Environment, name: str, default: str) -> str:
     folder = env.text(name, default).rstrip("/")
     if not folder.startswith("/"):
         raise SettingsError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hub_config.gate_settings import read_gate_settings
 from hub_config.providers import SIGN_INS
 from hub_config.settings import read_settings
 from portal.settings import PortalSettings
@@ -40,7 +41,7 @@ def described() -> set[str]:
     return {name for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
 
 
-def read_by_hub_and_portal(data: Path) -> set[str]:
+def read_by_hub_portal_and_gate(data: Path) -> set[str]:
     asked: set[str] = set()
     for kind in SIGN_INS:
         environ = Recording(
@@ -59,11 +60,13 @@ def read_by_hub_and_portal(data: Path) -> set[str]:
         read_settings(environ)
         PortalSettings.from_environment(environ)
         asked |= environ.asked
-    return asked
+    gate = Recording({"BITGOEUL_WORKER_IMAGE": "marking"})
+    read_gate_settings(gate)
+    return asked | gate.asked
 
 
 def test_every_setting_that_is_read_is_described(tmp_path: Path) -> None:
-    asked = read_by_hub_and_portal(tmp_path)
+    asked = read_by_hub_portal_and_gate(tmp_path)
     assert len(asked) > 30
     assert asked - described() == set()
 
@@ -80,7 +83,7 @@ def test_every_variable_that_the_code_names_is_described() -> None:
 
 def test_nothing_is_described_that_is_never_read(tmp_path: Path) -> None:
     everything = "\n".join(path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-    asked = read_by_hub_and_portal(tmp_path)
+    asked = read_by_hub_portal_and_gate(tmp_path)
     assert {name for name in described() - asked if name not in everything} == set()
 
 

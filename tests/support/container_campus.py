@@ -66,6 +66,8 @@ class ContainerCampus:
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(HARDWARE)))
+    #: who the hub is, besides root: an account that may read this test's Python wherever it lies, and no more
+    account: int | None = None
     _programs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
 
@@ -151,7 +153,12 @@ class ContainerCampus:
         )
 
     def start_hub(self) -> None:
-        self._run("hub", sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py"), cwd="hub")
+        command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py")]
+        if self.account:
+            subprocess.run(["chown", "-R", f"{self.account}:{self.account}", str(self.data)], check=True)
+            who = (f"--reuid={self.account}", f"--regid={self.account}", "--clear-groups")
+            command = ["setpriv", *who, "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search", *command]
+        self._run("hub", *command, cwd="hub")
 
         def answers() -> bool:
             assert self._programs["hub"].poll() is None, self.hub_log[-4000:]
