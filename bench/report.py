@@ -10,6 +10,10 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results"
 
 
+class CannotMeasure(Exception):
+    """This machine lacks what a measurement needs; the message says what, and how to get it."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One figure of ours, and a peer's from the same run where there is one. `ratio` is ours by the peer's."""

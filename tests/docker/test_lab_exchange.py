@@ -1,17 +1,24 @@
-"""An assignment from release to hand-in, from within a container, over the real portal."""
+"""An assignment from release to feedback, from within a container, over the real portal and a real worker."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import nbformat
 import pytest
+from answers import solve, source_notebook
 from container_campus import ContainerCampus, Lab
+from engines import IMAGE as MARKING
 from waiting import wait_for
 
 from cohorts.database import Database, migrate
+from grader.assignments import find_assignment
 from portal.demo import seed_demonstration
 from portal.settings import PortalSettings
 
@@ -61,6 +68,59 @@ def test_a_learner_fetches_works_and_submits_from_within_a_container(campus: Con
     [row] = [row for row in rows.json() if row["username"] == "minji"]
     assert row["attempts"] == 1, row
     campus.stop_lab("minji")
+
+
+@pytest.mark.docker
+def test_work_handed_in_from_a_container_is_marked_in_a_container_and_its_feedback_comes_back(
+    campus: ContainerCampus, course: str
+) -> None:
+    mark_in_containers(campus, course)
+    lab = campus.start_lab("dohyun")
+    fetched = press(lab, "fetch", course)
+    assert fetched["success"], fetched
+    [name] = [name for name in lab.run("ls", f"{course}/first-steps")[1].split() if name.endswith(".ipynb")]
+    path = f"/api/contents/{course}/first-steps/{name}"
+    notebook = lab.call("GET", path, params={"type": "notebook"}).json()["content"]
+    solved = solve(notebook, source_notebook("job-conversion", "python-data", "first-steps"), "fully")
+    solved["cells"].append(nbformat.v4.new_code_cell("import sys\nprint('prefix', sys.prefix)"))
+    assert lab.call("PUT", path, json={"type": "notebook", "content": solved}).status_code == 200
+    submitted = press(lab, "submit", course)
+    assert submitted["success"], submitted
+
+    run_worker(campus)
+    rows = portal(campus, "prof-lee", "GET", f"/offerings/{course}/assignments/first-steps/submissions").json()
+    [row] = [row for row in rows if row["username"] == "dohyun"]
+    assert (row["state"], row["score"]) == ("done", row["max_score"]), row
+
+    returned = press(lab, "fetch_feedback", course)
+    assert returned["success"], returned
+    status, page = lab.run("find", f"{course}/first-steps/feedback", "-name", "*.html", "-exec", "cat", "{}", "+")
+    assert status == 0, page
+    assert "prefix /" in page
+    assert sys.prefix not in page
+    campus.stop_lab("dohyun")
+
+
+def mark_in_containers(campus: ContainerCampus, course: str) -> None:
+    """Let the assignment name an image, as its course.yaml may."""
+    database = Database(campus.environment["BITGOEUL_DATABASE_URL"])
+    with database.write() as session:
+        find_assignment(session, course, "first-steps").image = MARKING
+    database.close()
+
+
+def run_worker(campus: ContainerCampus) -> None:
+    """Have a worker mark all that waits; containers of its jobs are on the engine that the tests' environment names."""
+    environment = {name: value for name, value in campus.environment.items() if name != "DOCKER_HOST"}
+    environment |= {name: value for name, value in os.environ.items() if name == "DOCKER_HOST"}
+    done = subprocess.run(
+        [sys.executable, "-m", "portal.cli", "worker", "--data", str(campus.data), "--once"],
+        env=environment | {"BITGOEUL_WORKER_IMAGE": MARKING},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_grading_server_works_in_its_own_offering_s_folder(campus: ContainerCampus, course: str) -> None:

@@ -174,9 +174,9 @@ class ContainerCampus:
         self._programs["hub"].kill()
         self._programs["hub"].wait()
 
-    def start_portal(self) -> None:
+    def start_portal(self, port: int = PORTAL) -> None:
         """The real portal, behind the lease desk."""
-        self._run("portal", sys.executable, "-m", "portal.server", "--host", GATEWAY, "--port", str(PORTAL))
+        self._run("portal", sys.executable, "-m", "portal.server", "--host", GATEWAY, "--port", str(port))
 
         def in_step() -> bool:
             try:
