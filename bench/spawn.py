@@ -44,6 +44,7 @@ class Seen:
     singles: list[Start] = field(default_factory=list)
     classes: list[list[Start]] = field(default_factory=list)
     parts: list[Parts] = field(default_factory=list)
+    class_parts: list[Parts] = field(default_factory=list)
     memory: list[Memory] = field(default_factory=list)
 
     def single(self, what: Callable[[Start], float] = lambda start: start.seconds) -> float:
@@ -51,6 +52,9 @@ class Seen:
 
     def part(self, name: str) -> float:
         return statistics.median([float(getattr(parts, name)) for parts in self.parts])
+
+    def class_part(self, name: str) -> float:
+        return statistics.median([float(getattr(parts, name)) for parts in self.class_parts])
 
     def held(self, name: str) -> float:
         return statistics.median([float(getattr(memory, name)) for memory in self.memory])
@@ -108,7 +112,12 @@ def run(engine: OwnEngine, ways: dict[str, Way], names: Sequence[str]) -> dict[s
     for _ in range(CLASSES):
         people = [next(waiting) for _ in range(TOGETHER)]
         for name, way in ways.items():
-            seen[name].classes.append(way.start(people))
+            starts = way.start(people)
+            seen[name].classes.append(starts)
+            if way.log is not None:
+                seen[name].class_parts += [
+                    parts_of(engine.api, way.container(start.username), start, way.log) for start in starts
+                ]
             way.put_away(people)
     return seen
 
@@ -146,7 +155,17 @@ def results(seen: dict[str, Seen]) -> list[Result]:
             stock.single(lambda start: start.seconds + start.page),
         ),
         *(
-            Result(f"of it, {PARTS[part.name]}", ours.part(part.name), "s", PEERS["stock"], stock.part(part.name))
+            Result(f"one: {PARTS[part.name]}", ours.part(part.name), "s", PEERS["stock"], stock.part(part.name))
+            for part in fields(Parts)
+        ),
+        *(
+            Result(
+                f"{TOGETHER} at once: {PARTS[part.name]}",
+                ours.class_part(part.name),
+                "s",
+                PEERS["stock"],
+                stock.class_part(part.name),
+            )
             for part in fields(Parts)
         ),
         Result(
