@@ -82,9 +82,18 @@ class Books:
         """A class of the cohort CLASS on GPU slices; its number."""
         now = datetime.now(UTC)
         with self.database.write() as session:
-            times = {"starts_at": now + begins, "ends_at": now + begins + timedelta(hours=1)}
-            made = {"title": "딥러닝 실습", "profile": "gpu-slice", "seats": seats, "by": "boss", "now": now}
-            return add_class_session(session, CLASS, **times, **made).id
+            made = add_class_session(
+                session,
+                CLASS,
+                title="딥러닝 실습",
+                starts_at=now + begins,
+                ends_at=now + begins + timedelta(hours=1),
+                profile="gpu-slice",
+                seats=seats,
+                by="boss",
+                now=now,
+            )
+            return made.id
 
     def cancel_class(self, number: int) -> None:
         with self.database.write() as session:
