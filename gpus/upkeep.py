@@ -41,7 +41,7 @@ _DUE = (
         Lease.ended_at.is_(None),
         or_(
             and_(Lease.state == LeaseState.HELD, Lease.answer_by <= bindparam("now")),
-            and_(Lease.state != LeaseState.HELD, Node.state == NodeState.DOWN),
+            and_(Lease.state == LeaseState.RUNNING, Node.state == NodeState.DOWN),
             Lease.stopping.is_not(None),
             Lease.until <= bindparam("soon"),
             Lease.holder.startswith(JOB),
@@ -109,7 +109,8 @@ def _tend_lease(
         if lease.answer_by is not None and lease.answer_by <= now:
             end(lease, "no-answer", now)
         return
-    if lease.slice.node_.state is NodeState.DOWN:
+    # where a scheduler places servers, a starting one is not yet known to be there: the hub tells how it went
+    if lease.state is LeaseState.RUNNING and lease.slice.node_.state is NodeState.DOWN:
         accrue(session, lease, now, hardware.rules.half_life, timezone)
         end(lease, "lost", now)
         return
