@@ -49,6 +49,12 @@ class SwarmCampus:
     _namespace: str = ""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
+    #: one for all that tests ask: making one takes longer than most answers; no connection is used again after a crash
+    _http: httpx.Client = field(
+        default_factory=lambda: httpx.Client(
+            timeout=60, trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    )
 
     def __post_init__(self) -> None:
         prepare_data(self.data)
@@ -127,14 +133,14 @@ class SwarmCampus:
             agree = health is not None and (not in_step or health.json()["hub"] == "in step")
             return agree and self._answers("hub/api/") is not None
 
-        wait_for("hub and portal answer through the proxy", up, seconds=120)
+        wait_for("hub and portal answer through the proxy", up, seconds=120, every=0.2)
 
     def _answers(self, path: str) -> httpx.Response | None:
         """What the proxy gives for that path, None while that is no success; fails when a program has ended."""
         for name, process in self._running.items():
             assert process.poll() is None, f"the {name} stopped: {self.log_of(name)[-4000:]}"
         try:
-            answer = httpx.get(f"{self.url}/{path}", timeout=5)
+            answer = self._http.get(f"{self.url}/{path}", timeout=5)
         except httpx.HTTPError:
             return None
         return answer if answer.status_code == 200 else None
@@ -162,11 +168,12 @@ class SwarmCampus:
                 process.kill()
                 process.wait()
         self.books.close()
+        self._http.close()
 
     def api(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask the hub's REST API as a service of the site's own that may start servers."""
         headers = {"Authorization": f"token {self.token}"}
-        return httpx.request(method, f"{self.url}/hub/api{path}", json=body, headers=headers, timeout=60)
+        return self._http.request(method, f"{self.url}/hub/api{path}", json=body, headers=headers)
 
     def portal(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask the portal's API as that person."""
@@ -176,7 +183,7 @@ class SwarmCampus:
             self._tokens[name] = answer.json()["token"]
         headers = {"Authorization": f"token {self._tokens[name]}"}
         url = f"{self.url}/services/portal/api{path}"
-        return httpx.request(method, url, json=body, headers=headers, timeout=60)
+        return self._http.request(method, url, json=body, headers=headers)
 
     def mine(self, name: str) -> dict[str, Any]:
         """What the portal tells that person about their lab, their place and their turn."""
@@ -214,7 +221,7 @@ class SwarmCampus:
         answer = self.choose(name, profile)
         assert answer.status_code == 200, answer.text
 
-        wait_for(f"the server of {name} is ready", lambda: self.is_ready(name, or_starts=True), seconds=170)
+        wait_for(f"the server of {name} is ready", lambda: self.is_ready(name, or_starts=True), seconds=170, every=0.2)
         return time.monotonic() - begun
 
     def is_ready(self, name: str, *, or_starts: bool = False) -> bool:
@@ -235,7 +242,7 @@ class SwarmCampus:
     def progress(self, name: str) -> list[dict[str, Any]]:
         """What the page of a start that goes on is told, to its end."""
         url = f"{self.url}/hub/api/users/{quote(name)}/server/progress"
-        with httpx.stream("GET", url, headers={"Authorization": f"token {self.token}"}, timeout=60) as page:
+        with self._http.stream("GET", url, headers={"Authorization": f"token {self.token}"}) as page:
             return [json.loads(line.removeprefix("data: ")) for line in page.iter_lines() if line.startswith("data: ")]
 
     def refusal(self, name: str, profile: str) -> str:
@@ -254,7 +261,7 @@ class SwarmCampus:
 
     def stop_server(self, name: str) -> None:
         self.api("DELETE", f"/users/{quote(name)}/server")
-        wait_for(f"the server of {name} is gone", lambda: not self.model(name).get("servers"), seconds=60)
+        wait_for(f"the server of {name} is gone", lambda: not self.model(name).get("servers"), seconds=60, every=0.2)
 
     def stop_servers(self) -> None:
         """Stop whatever runs."""
@@ -265,7 +272,7 @@ class SwarmCampus:
     def ask_lab(self, name: str, what: str = "who") -> dict[str, Any]:
         """What that person's lab answers through the proxy; empty when nothing does."""
         try:
-            answer = httpx.get(f"{self.url}/user/{quote(name)}/{what}", timeout=10)
+            answer = self._http.get(f"{self.url}/user/{quote(name)}/{what}", timeout=10)
             told: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
         except (httpx.HTTPError, ValueError):
             return {}

@@ -25,7 +25,15 @@ SEEN = {
 }
 TINY = ["/usr/bin/env", str(VENV / "bin" / "python"), str(ROOT / "tests" / "support" / "tiny_lab.py")]
 JUPYTER = [str(VENV / "bin" / "jupyterhub-singleuser")]
+#: what a site may add, here for tests: an unwaited disk, which a killed hub loses nothing by, and a service to ask as
 ADDITIONS = f"""
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+@event.listens_for(Engine, "connect")
+def hurry(connection, record):
+    connection.execute("PRAGMA synchronous=OFF")
+
 c.CampusSwarmSpawner.cmd = {TINY!r}
 
 def choose(spawner):
