@@ -198,6 +198,27 @@ def test_a_lab_that_a_scheduler_starts_elsewhere_keeps_its_lease_when_the_expect
     assert (held.id, held.node) == (got.id, other.name)
 
 
+def test_who_has_not_yet_taken_a_turn_on_a_lost_node_is_the_next_again(campus_with: Campus) -> None:
+    campus = campus_with(declare(2, nodes=2))
+    campus.students(4)
+    campus.lent("s01")
+    other = campus.lent("s02")
+    campus.queued("s03")
+    campus.queued("s04")
+    campus.give_back("s01")
+    [turn] = [one for one in ("s03", "s04") if one in campus.holders()]
+    assert turn == "s03"
+    node = "node1" if other.node == "node2" else "node2"
+    with deciding(campus.database) as session:
+        state = {node: NodeState.DOWN, other.node: NodeState.READY}
+        apply_engine(session, [ReportedNode(name, state[name], ()) for name in sorted(state)], campus.now)
+    campus.tend()
+    assert campus.holders() == {"s02"}
+    assert campus.queued("s03").position == 1
+    campus.give_back("s02")
+    assert campus.holders() == {"s03"}
+
+
 def test_slices_that_the_engine_reports_are_lent(campus_with: Campus) -> None:
     campus = campus_with(declare(0))
     campus.students(1)
