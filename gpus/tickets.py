@@ -13,7 +13,7 @@ from cohorts.database import table_of
 from gpus.borrowers import Borrower
 from gpus.fair_order import person_delay, track_delays
 from gpus.hardware import Profile, Rules
-from gpus.models import Ticket, TicketState
+from gpus.models import Lease, Ticket, TicketState
 from gpus.usage import person_key, recent_use, track_key
 
 
@@ -202,6 +202,15 @@ def serve(session: Session, ticket: Waiting, lease_id: int, now: datetime) -> No
         "waited": (now - ticket.asked_at).total_seconds(),
     }
     session.execute(_SERVE, values)
+
+
+def reopen(session: Session, lease: Lease) -> None:
+    """The turn that this lease was came to nothing, by nobody's fault: its ticket waits again, where it stood."""
+    ticket = session.scalar(select(Ticket).where(Ticket.lease_id == lease.id))
+    if ticket is not None and waiting_ticket(session, lease.holder) is None:
+        ticket.state, ticket.closed_at = TicketState.WAITING, None
+        ticket.lease_id = ticket.waited = None
+        session.flush()
 
 
 def waiting_by_kind(session: Session) -> dict[str, int]:

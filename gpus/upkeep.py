@@ -23,7 +23,7 @@ from gpus.models import Lease, LeaseState, Node, NodeState, Slice
 from gpus.quota import seconds_left
 from gpus.readings import computes_now, idle_since
 from gpus.reservations import holds, walk_in_until
-from gpus.tickets import anybody_waits, lapse
+from gpus.tickets import anybody_waits, lapse, reopen
 from gpus.usage import accrue
 
 GO_ON = timedelta(minutes=15)
@@ -41,7 +41,7 @@ _DUE = (
         Lease.ended_at.is_(None),
         or_(
             and_(Lease.state == LeaseState.HELD, Lease.answer_by <= bindparam("now")),
-            and_(Lease.state != LeaseState.HELD, Node.state == NodeState.DOWN),
+            and_(Lease.state != LeaseState.STARTING, Node.state == NodeState.DOWN),
             Lease.stopping.is_not(None),
             Lease.until <= bindparam("soon"),
             Lease.holder.startswith(JOB),
@@ -108,8 +108,13 @@ def _tend_lease(
     if lease.state is LeaseState.HELD:
         if lease.answer_by is not None and lease.answer_by <= now:
             end(lease, "no-answer", now)
+        elif lease.slice.node_.state is NodeState.DOWN:
+            end(lease, "lost", now)
+            session.flush()
+            reopen(session, lease)
         return
-    if lease.slice.node_.state is NodeState.DOWN:
+    # where a scheduler places servers, a starting one is not yet known to be there: the hub tells how it went
+    if lease.state is LeaseState.RUNNING and lease.slice.node_.state is NodeState.DOWN:
         accrue(session, lease, now, hardware.rules.half_life, timezone)
         end(lease, "lost", now)
         return

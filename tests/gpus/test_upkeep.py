@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from gpu_campus import START, ZONE, GpuCampus, declare
 from sqlalchemy import select
 
+from gpus.desk import Held
 from gpus.hardware import Hardware
 from gpus.inventory import ReportedNode, apply_agent, apply_declared, apply_engine, stock
 from gpus.models import Lease, NodeState
@@ -173,6 +175,48 @@ def test_a_lost_nodes_slices_leave_the_inventory_and_its_leases_end(campus_with:
     with deciding(campus.database) as session:
         apply_engine(session, [ReportedNode(name, NodeState.READY, ()) for name in ("node1", "node2")], campus.now)
     assert campus.tend().granted == [victim]
+
+
+def test_a_lab_that_a_scheduler_starts_elsewhere_keeps_its_lease_when_the_expected_node_is_lost(
+    campus_with: Campus,
+) -> None:
+    campus = campus_with(declare(0))
+    campus.students(1)
+    n1, n2 = (ReportedNode(f"n{number}", NodeState.READY, ((f"GPU-n{number}-0", "gpu"),)) for number in (1, 2))
+    with deciding(campus.database) as session:
+        apply_engine(session, [n1, n2], campus.now)
+    got = campus.ask("s01")
+    assert isinstance(got, Held)
+    lost, other = (n1, n2) if got.node == "n1" else (n2, n1)
+    with deciding(campus.database) as session:
+        apply_engine(session, [replace(lost, state=NodeState.DOWN), other], campus.now)
+    campus.tend()
+    campus.desk.running(got.id, device=other.slices[0][0], node=other.name, now=campus.now)
+    campus.tend()
+    held, _ = campus.desk.look("s01", campus.now)
+    assert held is not None
+    assert (held.id, held.node) == (got.id, other.name)
+
+
+def test_who_has_not_yet_taken_a_turn_on_a_lost_node_is_the_next_again(campus_with: Campus) -> None:
+    campus = campus_with(declare(2, nodes=2))
+    campus.students(4)
+    campus.lent("s01")
+    other = campus.lent("s02")
+    campus.queued("s03")
+    campus.queued("s04")
+    campus.give_back("s01")
+    [turn] = [one for one in ("s03", "s04") if one in campus.holders()]
+    assert turn == "s03"
+    node = "node1" if other.node == "node2" else "node2"
+    with deciding(campus.database) as session:
+        state = {node: NodeState.DOWN, other.node: NodeState.READY}
+        apply_engine(session, [ReportedNode(name, state[name], ()) for name in sorted(state)], campus.now)
+    campus.tend()
+    assert campus.holders() == {"s02"}
+    assert campus.queued("s03").position == 1
+    campus.give_back("s02")
+    assert campus.holders() == {"s03"}
 
 
 def test_slices_that_the_engine_reports_are_lent(campus_with: Campus) -> None:

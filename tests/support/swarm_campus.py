@@ -1,19 +1,17 @@
-"""A hub on a Swarm: the real hub and proxy with the real jupyterhub_config.py, on the labs' overlay network.
+"""A campus on a Swarm: the real hub with the real jupyterhub_config.py, portal and proxy, on the labs' overlay network.
 
 They are processes of this machine in the network of a container of the first node, so that they are at an address that
-labs reach, and reach labs. Labs run from an image that holds nothing: their programs are this machine's, read-only.
-Who is called `real…` gets Jupyter, everybody else a program that stands in its place and starts at once.
+labs reach, and reach labs. What is lent are the slices that the Swarm tells of.
 """
 
 from __future__ import annotations
 
-import io
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import sys
-import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,138 +22,102 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from swarm_desk import LeaseDesk
+from swarm_books import WALK_INS, Books, Lent, write_hardware
+from swarm_labs import IMAGE, ROOT, additions
 from swarm_rig import Rig
 from waiting import wait_for
 
-from hub_config.containers import LAB_CONFIG, name_of
+from hub_config.containers import name_of
+from portal.campus_tree import Addresses, build_environment, prepare_data
 
-ROOT = Path(__file__).resolve().parents[2]
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-IMAGE = "bitgoeul-bare"
 NETWORK = "bitgoeul-labs"
 SUBNET = "10.213.0.0/16"
 HUB = "10.213.0.10"
-VENV = Path(sys.prefix).resolve()
-#: what labs see of this machine, and where
-SEEN = {
-    "/usr": "/usr",
-    sys.base_prefix: sys.base_prefix,
-    str(VENV): str(VENV),
-    str(ROOT): str(ROOT),
-    str(ROOT / "hub_config" / "lab"): str(LAB_CONFIG),
-}
-TINY = ["/usr/bin/env", str(VENV / "bin" / "python"), str(ROOT / "tests" / "support" / "tiny_lab.py")]
-JUPYTER = [str(VENV / "bin" / "jupyterhub-singleuser")]
-ADDITIONS = f"""
-c.CampusSwarmSpawner.cmd = {TINY!r}
-
-def choose(spawner):
-    if spawner.user.name.startswith("real"):
-        spawner.cmd = {JUPYTER!r}
-
-c.CampusSwarmSpawner.pre_spawn_hook = choose
-c.CampusSwarmSpawner.read_only_volumes = {SEEN!r}
-c.CampusSwarmSpawner.environment = {{"PYTHONPATH": {str(ROOT)!r}}}
-c.CampusSwarmSpawner.patience = 5
-c.CampusSwarmSpawner.volumes = {{"bitgoeul-scratch": "/scratch"}}
-c.JupyterHub.services.append({{"name": "tests", "api_token": %r}})
-c.JupyterHub.load_roles.append({{"name": "tests", "services": ["tests"], "scopes": ["admin:users", "admin:servers"]}})
-"""
-
-
-def bare_image() -> bytes:
-    """A file system with the folders that a container needs and nothing in them, as a tar."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for folder in ("usr", "etc", "tmp", "home/learner", "dev", "proc", "sys", "run", "var", "opt", "sbin"):
-            entry = tarfile.TarInfo(folder)
-            entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if folder == "tmp" else 0o755
-            archive.addfile(entry)
-        for link in ("bin", "lib", "lib64"):
-            entry = tarfile.TarInfo(link)
-            entry.type, entry.linkname = tarfile.SYMTYPE, f"usr/{link}"
-            archive.addfile(entry)
-        people = b"root:x:0:0:root:/root:/bin/sh\nlearner:x:1000:1000::/home/learner:/bin/sh\n"
-        entry = tarfile.TarInfo("etc/passwd")
-        entry.size = len(people)
-        archive.addfile(entry, io.BytesIO(people))
-    return buffer.getvalue()
+PUBLIC, HUB_PORT, PORTAL_PORT, PROXY_API = 8000, 8081, 8010, 8001
 
 
 @dataclass
 class SwarmCampus:
-    """One hub, its proxy and the portal's stand-in; `kill_hub` is a crash."""
+    """The campus's programs; `kill` is a crash. `books` are its own records."""
 
     rig: Rig
     data: Path
-    desk: LeaseDesk
+    books: Books = field(init=False)
     environment: dict[str, str] = field(default_factory=dict)
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     _namespace: str = ""
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _tokens: dict[str, str] = field(default_factory=dict)
+    #: one for all that tests ask: making one takes longer than most answers; no connection is used again after a crash
+    _http: httpx.Client = field(
+        default_factory=lambda: httpx.Client(
+            timeout=60, trust_env=False, verify=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+    )
+
+    def __post_init__(self) -> None:
+        prepare_data(self.data)
+        write_hardware(self.data, IMAGE)
+        (self.data / "jupyterhub_config.d").mkdir()
+        (self.data / "jupyterhub_config.d" / "rig.py").write_text(additions(self.token))
+        addresses = Addresses(self.rig.manager.address, PUBLIC, HUB_PORT, PORTAL_PORT, PROXY_API)
+        self.environment = build_environment(os.environ, self.data, addresses) | {
+            "BITGOEUL_HUB_LISTEN": "0.0.0.0",
+            "BITGOEUL_HUB_API_URL": f"http://{HUB}:{HUB_PORT}/hub/api",
+            "BITGOEUL_PORTAL_URL": f"http://{HUB}:{PORTAL_PORT}/services/portal",
+            "BITGOEUL_SPAWNER": "swarm",
+            "BITGOEUL_LAB_HOMES": str(self.data / "homes"),
+            "BITGOEUL_LAB_SUBNET": SUBNET,
+            "BITGOEUL_ADMINS": "boss",
+            "DOCKER_HOST": self.rig.manager.host,
+            "PYTHONPATH": str(ROOT),
+        }
+        self.books = Books(self.environment["BITGOEUL_DATABASE_URL"])
 
     @property
     def url(self) -> str:
-        return f"http://{self.rig.manager.address}:8000"
+        return f"http://{self.rig.manager.address}:{PUBLIC}"
 
     @property
     def log(self) -> str:
-        return (self.data / "hub.log").read_text(errors="replace")
+        """What the hub has said."""
+        return self.log_of("hub")
+
+    def log_of(self, program: str) -> str:
+        file = self.data / "logs" / f"{program}.log"
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def start(self) -> None:
         manager = self.rig.manager
         manager.docker(
-            *("run", "--detach", "--name", "hub", "--publish", "8000:8000"),
+            *("run", "--detach", "--name", "hub", "--publish", f"{PUBLIC}:{PUBLIC}"),
             *("--volume", "/usr:/usr:ro", IMAGE, "sleep", "infinity"),
         )
         manager.docker("network", "connect", "--ip", HUB, NETWORK, "hub")
         self._namespace = manager.namespace_of("hub")
-        (self.data / "hub").mkdir(parents=True)
-        (self.data / "homes").mkdir()
-        (self.data / "jupyterhub_config.d").mkdir()
-        (self.data / "jupyterhub_config.d" / "rig.py").write_text(ADDITIONS % self.token)
-        self.environment = {
-            "BITGOEUL_DATA": str(self.data),
-            "BITGOEUL_PUBLIC_URL": self.url,
-            "BITGOEUL_HUB_LISTEN": "0.0.0.0",
-            "BITGOEUL_HUB_API_URL": f"http://{HUB}:8081/hub/api",
-            "BITGOEUL_PORTAL_URL": self.desk.url,
-            "BITGOEUL_PORTAL_TOKEN": secrets.token_hex(32),
-            "BITGOEUL_LEASE_TOKEN": self.desk.token,
-            "BITGOEUL_PROXY_API_URL": "http://127.0.0.1:8001",
-            "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32),
-            "BITGOEUL_DEMO_SECRET": secrets.token_hex(32),
-            "BITGOEUL_SPAWNER": "swarm",
-            "BITGOEUL_LAB_HOMES": str(self.data / "homes"),
-            "BITGOEUL_LAB_SUBNET": SUBNET,
-            "DOCKER_HOST": manager.host,
+        self.start_program("proxy")
+        self.start_program("hub")
+        # a portal that finds no hub asks less and less often
+        wait_for("the hub answers through the proxy", lambda: self._answers("hub/api/"), seconds=120)
+        self.start_program("portal")
+        self.wait_until_up()
+        wait_for("the portal lends what the Swarm has", lambda: len(self.books.lendable()) == 2 * len(self.rig.nodes))
+
+    def start_program(self, name: str) -> None:
+        """Start `proxy`, `hub` or `portal`. Returns before it answers: see `wait_until_up`."""
+        commands = {
+            "proxy": (
+                *(shutil.which("node") or "node", str(PROXY), "--port", str(PUBLIC), "--api-port", str(PROXY_API)),
+                *("--error-target", f"http://{HUB}:{HUB_PORT}/hub/error", "--log-level", "warn"),
+            ),
+            "hub": (sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py")),
+            "portal": (sys.executable, "-m", "portal.server", "--host", HUB, "--port", str(PORTAL_PORT)),
         }
-        self._start(
-            "proxy",
-            *(shutil.which("node") or "node", str(PROXY), "--port", "8000", "--api-port", "8001"),
-            *("--error-target", f"http://{HUB}:8081/hub/error", "--log-level", "warn"),
-        )
-        self.start_hub()
-
-    def start_hub(self) -> None:
-        self._start("hub", sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "jupyterhub_config.py"))
-
-        def up() -> bool:
-            assert self._running["hub"].poll() is None, f"the hub stopped: {self.log[-4000:]}"
-            try:
-                return httpx.get(f"{self.url}/hub/api/", timeout=2).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        wait_for("the hub answers through the proxy", up)
-
-    def _start(self, name: str, *command: str) -> None:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("BITGOEUL_")}
-        with (self.data / f"{name}.log").open("ab") as log:
+        with (self.data / "logs" / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", "nsenter", f"--net={self._namespace}", *command],
-                env=inherited | self.environment | {"PYTHONPATH": str(ROOT)},
+                ["setpriv", "--pdeathsig", "TERM", "nsenter", f"--net={self._namespace}", *commands[name]],
+                env=self.environment,
                 cwd=self.data / "hub",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -163,9 +125,39 @@ class SwarmCampus:
                 start_new_session=True,
             )
 
+    def wait_until_up(self, *, in_step: bool = True) -> None:
+        """Wait until hub and portal answer through the proxy, and, with `in_step`, agree on who there is."""
+
+        def up() -> bool:
+            health = self._answers("services/portal/api/health")
+            agree = health is not None and (not in_step or health.json()["hub"] == "in step")
+            return agree and self._answers("hub/api/") is not None
+
+        wait_for("hub and portal answer through the proxy", up, seconds=120, every=0.2)
+
+    def _answers(self, path: str) -> httpx.Response | None:
+        """What the proxy gives for that path, None while that is no success; fails when a program has ended."""
+        for name, process in self._running.items():
+            assert process.poll() is None, f"the {name} stopped: {self.log_of(name)[-4000:]}"
+        try:
+            answer = self._http.get(f"{self.url}/{path}", timeout=5)
+        except httpx.HTTPError:
+            return None
+        return answer if answer.status_code == 200 else None
+
+    def kill(self, *names: str) -> None:
+        """End these programs as a power cut does."""
+        for name in names:
+            self._running[name].kill()
+        for name in names:
+            self._running[name].wait()
+
     def kill_hub(self) -> None:
-        self._running["hub"].kill()
-        self._running["hub"].wait()
+        self.kill("hub")
+
+    def start_hub(self) -> None:
+        self.start_program("hub")
+        self.wait_until_up()
 
     def stop(self) -> None:
         for process in reversed(self._running.values()):
@@ -175,15 +167,44 @@ class SwarmCampus:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self.books.close()
+        self._http.close()
 
     def api(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Ask the hub's REST API as a service of the site's own that may start servers."""
         headers = {"Authorization": f"token {self.token}"}
-        return httpx.request(method, f"{self.url}/hub/api{path}", json=body, headers=headers, timeout=60)
+        return self._http.request(method, f"{self.url}/hub/api{path}", json=body, headers=headers)
+
+    def portal(self, name: str, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Ask the portal's API as that person."""
+        if name not in self._tokens:
+            answer = self.api("POST", f"/users/{quote(name)}/tokens", {"note": "tests"})
+            assert answer.status_code == 201, answer.text
+            self._tokens[name] = answer.json()["token"]
+        headers = {"Authorization": f"token {self._tokens[name]}"}
+        url = f"{self.url}/services/portal/api{path}"
+        return self._http.request(method, url, json=body, headers=headers)
+
+    def mine(self, name: str) -> dict[str, Any]:
+        """What the portal tells that person about their lab, their place and their turn."""
+        answer = self.portal(name, "GET", "/gpus/mine")
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def enrol(self, *names: str, cohort: str = WALK_INS) -> None:
+        """Put students on the roster; the hub needn't wait for the portal to tell it."""
+        if new := self.books.enrol(names, cohort):
+            answer = self.api("POST", "/users", {"usernames": new})
+            assert answer.status_code in (201, 409), answer.text
 
     def model(self, name: str) -> dict[str, Any]:
         told: dict[str, Any] = self.api("GET", f"/users/{quote(name)}").json()
         return told
+
+    def lease(self, name: str) -> Lent:
+        """What that person holds."""
+        return self.books.lent()[name]
 
     def service(self, name: str) -> str:
         return name_of("bitgoeul", name)
@@ -194,29 +215,53 @@ class SwarmCampus:
         return sorted(service["Spec"]["Name"] for service in listed)
 
     def start_server(self, name: str, profile: str = "cpu") -> float:
-        """Start and wait until it is ready; the seconds that took."""
+        """Have that student start their lab at the portal, and wait until it is ready; the seconds that took."""
+        self.enrol(name)
         begun = time.monotonic()
-        self.ask_for_server(name, profile)
+        answer = self.choose(name, profile)
+        assert answer.status_code == 200, answer.text
 
-        def ready() -> bool:
-            server = self.model(name).get("servers", {}).get("", {})
-            assert server, f"the start of {name} failed: {self.log[-3000:]}"
-            return bool(server["ready"])
-
-        wait_for(f"the server of {name} is ready", ready, seconds=170)
+        wait_for(f"the server of {name} is ready", lambda: self.is_ready(name, or_starts=True), seconds=170, every=0.2)
         return time.monotonic() - begun
 
-    def ask_for_server(self, name: str, profile: str = "cpu") -> httpx.Response:
-        self.api("POST", "/users", {"usernames": [name]})
+    def is_ready(self, name: str, *, or_starts: bool = False) -> bool:
+        """Whether that person's lab takes them; with `or_starts` it fails when there is none."""
+        server = self.model(name).get("servers", {}).get("", {})
+        assert server or not or_starts, f"the start of {name} failed: {self.log[-3000:]}"
+        return bool(server.get("ready"))
+
+    def choose(self, name: str, profile: str) -> httpx.Response:
+        """Choose hardware at the portal: 200 when the lab starts, 202 for a place in the queue."""
+        return self.portal(name, "POST", "/gpus/mine", {"profile": profile})
+
+    def ask_hub(self, name: str, profile: str = "cpu") -> httpx.Response:
+        """Ask the hub itself for a start, as its own pages do."""
+        self.enrol(name)
         return self.api("POST", f"/users/{quote(name)}/servers/", {"user_options": {"profile": profile}})
 
+    def progress(self, name: str) -> list[dict[str, Any]]:
+        """What the page of a start that goes on is told, to its end."""
+        url = f"{self.url}/hub/api/users/{quote(name)}/server/progress"
+        with self._http.stream("GET", url, headers={"Authorization": f"token {self.token}"}) as page:
+            return [json.loads(line.removeprefix("data: ")) for line in page.iter_lines() if line.startswith("data: ")]
+
+    def refusal(self, name: str, profile: str) -> str:
+        """What that person is told when the hub can't start their lab, at once or while they watch."""
+        answer = self.ask_hub(name, profile)
+        if answer.status_code >= 400:
+            return str(answer.json()["message"])
+        last = self.progress(name)[-1]
+        assert last.get("failed"), last
+        return str(last["message"])
+
     def start_servers(self, *names: str, profile: str = "cpu") -> list[float]:
+        self.enrol(*names)
         with ThreadPoolExecutor(len(names)) as pool:
             return list(pool.map(lambda name: self.start_server(name, profile), names))
 
     def stop_server(self, name: str) -> None:
         self.api("DELETE", f"/users/{quote(name)}/server")
-        wait_for(f"the server of {name} is gone", lambda: not self.model(name).get("servers"), seconds=60)
+        wait_for(f"the server of {name} is gone", lambda: not self.model(name).get("servers"), seconds=60, every=0.2)
 
     def stop_servers(self) -> None:
         """Stop whatever runs."""
@@ -227,7 +272,7 @@ class SwarmCampus:
     def ask_lab(self, name: str, what: str = "who") -> dict[str, Any]:
         """What that person's lab answers through the proxy; empty when nothing does."""
         try:
-            answer = httpx.get(f"{self.url}/user/{quote(name)}/{what}", timeout=10)
+            answer = self._http.get(f"{self.url}/user/{quote(name)}/{what}", timeout=10)
             told: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
         except (httpx.HTTPError, ValueError):
             return {}
@@ -256,15 +301,12 @@ class SwarmCampus:
 @contextmanager
 def swarm_campus(rig: Rig, data: Path) -> Iterator[SwarmCampus]:
     """A campus of the rig's; the labs' network and image are there already. Gone with everything it made."""
-    lease_desk = LeaseDesk(rig.outside, secrets.token_hex(32), IMAGE)
-    lease_desk.start()
-    campus = SwarmCampus(rig, data, lease_desk)
+    campus = SwarmCampus(rig, data)
     try:
         campus.start()
         yield campus
     finally:
         campus.stop()
-        lease_desk.stop()
         for name in campus.services():
             rig.manager.docker("service", "rm", name)
         rig.manager.docker("rm", "--force", "hub")

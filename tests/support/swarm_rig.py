@@ -11,36 +11,21 @@ Needs root, and from Debian: docker.io iproute2 iptables util-linux. To play wit
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import docker
 from engine_parts import cgroups, free_network, remove_cgroup, run, wait_for_namespace
+from swarm_node import Node
 
 NEEDED = ("dockerd", "docker", "ip", "iptables", "nsenter", "unshare", "setpriv")
-#: what a node does before its engine starts: its own /run and /sys, and an address that it was given from outside
-BOOT = """
-set -e
-hostname "$1"
-mount -t tmpfs tmpfs /run
-mount --rbind /sys/fs/cgroup cgroup
-mount -t sysfs sysfs /sys
-mount --rbind cgroup /sys/fs/cgroup
-mount --make-rshared /
-until ip -4 addr show dev eth0 2>/dev/null | grep -q inet; do sleep 0.02; done
-exec dockerd --config-file "$PWD/daemon.json" --data-root "$PWD/data" --host "unix://$PWD/docker.sock"
-"""
 
 
 def can_run() -> bool:
@@ -50,130 +35,6 @@ def can_run() -> bool:
         and all(shutil.which(program) for program in NEEDED)
         and subprocess.run(["unshare", "--net", "--pid", "--fork", "true"], capture_output=True).returncode == 0
     )
-
-
-class Node:
-    """One machine of the rig: its engine, and the cable between it and the switch."""
-
-    def __init__(self, rig: Rig, number: int) -> None:
-        self.rig = rig
-        self.name = f"node{number}"
-        self.address = str(rig.network[number])
-        self.folder = rig.folder / self.name
-        self.slots = [f"GPU-{self.name}-{slot}" for slot in range(rig.slots)]
-        self._cable = f"port{number}"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._api: docker.APIClient | None = None
-        (self.folder / "cgroup").mkdir(parents=True)
-        settings = {
-            "node-generic-resources": [f"{rig.kind}={slot}" for slot in self.slots],
-            "cgroup-parent": rig.cgroup,
-            "log-level": "warn",
-            # before API 1.44 a service can't ask for it
-            "no-new-privileges": True,
-        }
-        (self.folder / "daemon.json").write_text(json.dumps(settings))
-
-    @property
-    def host(self) -> str:
-        """What DOCKER_HOST has to be to speak to this node's engine."""
-        return f"unix://{self.folder}/docker.sock"
-
-    @property
-    def api(self) -> docker.APIClient:
-        if self._api is None:
-            self._api = docker.APIClient(base_url=self.host, version="auto", timeout=60)
-        return self._api
-
-    @property
-    def id(self) -> str:
-        """The node's name within the Swarm."""
-        return str(self.api.info()["Swarm"]["NodeID"])
-
-    def docker(self, *words: str) -> str:
-        """Run the docker client against this node; what it printed."""
-        done = subprocess.run(["docker", "--host", self.host, *words], capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, f"docker {' '.join(words)} on {self.name}: {done.stderr}"
-        return done.stdout.strip()
-
-    def start(self) -> None:
-        """Switch the node on. Returns before its engine answers: see `wait`."""
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *("setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--uts", "--ipc", "--mount", "--pid"),
-                    *("--fork", "--kill-child=KILL", "--mount-proc", "bash", "-c", BOOT, "boot", self.name),
-                ],
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        pid = self._process.pid
-        wait_for_namespace(pid)
-        self.rig.in_switch("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", str(pid))
-        self.rig.in_switch("ip", "link", "set", self._cable, "master", "switch", "up")
-        self.inside("ip", "link", "set", "lo", "up")
-        self.inside("ip", "link", "set", "eth0", "up")
-        # the rest of the world fails at once, or a task would wait for the look-up of a registry
-        self.inside("ip", "route", "add", "unreachable", "default")
-        self.inside("ip", "addr", "add", f"{self.address}/{self.rig.network.prefixlen}", "dev", "eth0")
-
-    def wait(self, seconds: float = 60) -> None:
-        """Wait until the engine answers."""
-        deadline = time.monotonic() + seconds
-        while not self._answers():
-            assert self._process is not None
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                log = (self.folder / "log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{self.name} did not start: {log}")
-            time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as wire:
-            try:
-                wire.connect(str(self.folder / "docker.sock"))
-                wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-                return b" 200 " in wire.recv(100)
-            except OSError:
-                return False
-
-    def kill(self) -> None:
-        """Cut the power: the engine and every container are gone at once."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        if self._api is not None:
-            self._api.close()
-            self._api = None
-
-    def inside(self, *command: str) -> str:
-        """Run a command in this node's network."""
-        assert self._process is not None
-        return run("nsenter", "--net", "--target", str(self._process.pid), *command)
-
-    def at_home(self, *command: str) -> str:
-        """Run a command as if on this node: with its network and its mounts."""
-        assert self._process is not None
-        return run("nsenter", "--net", "--mount", "--target", str(self._process.pid), *command)
-
-    def namespace_of(self, container: str) -> str:
-        """Where the network of a container of this node is to be entered from this machine."""
-        assert self._process is not None
-        key = str(self.api.inspect_container(container)["NetworkSettings"]["SandboxKey"])
-        return f"/proc/{self._process.pid}/root/run/{key.removeprefix('/var/run/')}"
-
-    def cut(self) -> None:
-        """Pull the cable. Swarm calls the node down after 15 to 25 s."""
-        self.rig.in_switch("ip", "link", "set", self._cable, "down")
-
-    def mend(self) -> None:
-        self.rig.in_switch("ip", "link", "set", self._cable, "up")
-
-    def available(self, availability: str) -> None:
-        """`active`, `pause` or `drain`, as the manager decides."""
-        self.rig.manager.docker("node", "update", "--availability", availability, self.name)
 
 
 class Rig:
@@ -236,6 +97,10 @@ class Rig:
             node.docker(
                 *("swarm", "join", "--token", token, "--advertise-addr", node.address, f"{self.manager.address}:2377")
             )
+
+    def story(self) -> str:
+        """How every node is, and what its engine said last."""
+        return "\n\n".join(node.story() for node in self.nodes)
 
     def down(self) -> None:
         """Switch everything off. Namespaces, cables and containers go with the processes."""

@@ -1,19 +1,32 @@
-"""What the tests on a Swarm share: one rig of three nodes with two GPU slots each, and a hub on it."""
+"""What the tests on a Swarm share: one rig of three nodes with two GPU slots each, and a campus on it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from swarm_campus import HUB, IMAGE, NETWORK, ROOT, SEEN, SUBNET, VENV, SwarmCampus, bare_image, swarm_campus
+from swarm_campus import HUB, NETWORK, SUBNET, SwarmCampus, swarm_campus
+from swarm_labs import IMAGE, ROOT, SEEN, VENV, bare_image
 from swarm_rig import Rig, swarm_rig
 from waiting import wait_for
 
+RIG = pytest.StashKey[Rig]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failure tells how the engines are."""
+    report = yield
+    if report.failed and RIG in item.config.stash:
+        report.sections.append(("the rig's engines", item.config.stash[RIG].story()))
+    return report
+
 
 @pytest.fixture(scope="session")
-def rig() -> Iterator[Rig]:
+def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
     """Three nodes that are on the labs' network, with the image that holds nothing."""
     with swarm_rig(3) as rig:
+        pytestconfig.stash[RIG] = rig
         image = bare_image()
         for node in rig.nodes:
             node.api.import_image_from_data(image, repository=IMAGE, tag="latest")

@@ -10,6 +10,8 @@ import pytest
 from swarm_campus import SwarmCampus
 from waiting import wait_for
 
+from gpus.models import NodeState
+
 pytestmark = pytest.mark.swarm
 
 
@@ -36,36 +38,34 @@ def test_a_stop_returns_when_the_lab_is_down_and_the_next_start_is_another_lab(c
 
 def test_a_second_stop_is_harmless(campus: SwarmCampus) -> None:
     campus.start_server("twice", "gpu-slice")
-    lease = campus.desk.leases["twice"]
+    lease = campus.lease("twice").id
     campus.rig.manager.docker("service", "rm", campus.service("twice"))
     campus.stop_server("twice")
-    assert len(campus.desk.reasons(lease)) == 1
+    assert campus.books.ended(lease) in ("stopped", "lost")
     assert "Traceback" not in campus.log
 
 
 def test_a_lab_that_failed_is_not_begun_anew_and_its_service_goes(campus: SwarmCampus) -> None:
     campus.start_server("crash", "gpu-slice")
-    lease = campus.desk.leases["crash"]
+    lease = campus.lease("crash").id
     campus.ask_lab("crash", "end?3")
     wait_until_seen_ended(campus, "crash")
-    assert campus.desk.reasons(lease) == ["failed"]
+    assert campus.books.ended(lease) == "failed"
 
 
 def test_a_drained_node_s_labs_end_and_their_owners_start_elsewhere(campus: SwarmCampus) -> None:
     campus.start_server("mover", "gpu-slice")
     node = campus.rig.node(campus.node_of("mover"))
-    lease = campus.desk.leases["mover"]
+    lease = campus.lease("mover").id
     node.available("drain")
     try:
         wait_until_seen_ended(campus, "mover")
-        assert campus.desk.reasons(lease) == ["stopped"]
+        assert campus.books.ended(lease) == "stopped"
         campus.start_server("mover", "gpu-slice")
         assert campus.node_of("mover") != node.name
-        told = wait_for(
-            "the warden tells of the drain",
-            lambda: [n for n in campus.desk.engine["nodes"] if n["availability"] == "drain"],
-        )
-        assert [one["name"] for one in told] == [node.name]
+        drained = {node.name: NodeState.DRAINED}
+        wait_for("the portal knows of the drain", lambda: campus.books.nodes() == campus.books.nodes() | drained)
+        assert not [device for device in campus.books.lendable() if device in node.slots]
     finally:
         node.available("active")
     campus.stop_server("mover")
@@ -95,26 +95,27 @@ def test_a_killed_hub_finds_its_labs_again(campus: SwarmCampus) -> None:
     campus.start_hub()
     wait_for("all are there again", lambda: all(campus.model(name).get("servers") for name in "abc"))
     assert {name: campus.ask_lab(name)["born"] for name in "abc"} == born
-    leases = [campus.desk.leases[name] for name in "abc"]
+    leases = [campus.lease(name).id for name in "abc"]
     for name in "abc":
         campus.stop_server(name)
-    assert [campus.desk.reasons(lease) for lease in leases] == [["stopped"]] * 3
+    assert [campus.books.ended(lease) for lease in leases] == ["stopped"] * 3
 
 
 def test_a_hub_killed_in_the_middle_of_a_start_leaves_no_lab_and_no_lease(campus: SwarmCampus) -> None:
+    campus.enrol("half")
 
     def ask() -> None:
         with contextlib.suppress(httpx.HTTPError):  # the hub is killed before it answers
-            campus.ask_for_server("half", "gpu-slice")
+            campus.choose("half", "gpu-slice")
 
     asking = threading.Thread(target=ask)
     asking.start()
     wait_for("the service is made", lambda: campus.service("half") in campus.services(), every=0.02)
-    lease = campus.desk.leases["half"]
+    lease = campus.lease("half").id
     campus.kill_hub()
     asking.join()
     campus.start_hub()
     wait_until_seen_ended(campus, "half")
-    assert campus.desk.reasons(lease) == ["failed"]
+    wait_for("the lease has ended", lambda: campus.books.ended(lease))
     campus.start_server("half", "gpu-slice")
     campus.stop_server("half")

@@ -1,9 +1,11 @@
-"""What a lab on the labs' overlay network reaches: the hub's API. Each other thing is tried from inside one."""
+"""What a lab on the labs' overlay network reaches: hub and portal. Each other thing is tried from inside one."""
 
 from __future__ import annotations
 
+import socket
+
 import pytest
-from swarm_campus import HUB, SwarmCampus
+from swarm_campus import HUB, HUB_PORT, PORTAL_PORT, PROXY_API, PUBLIC, SwarmCampus
 from waiting import wait_for
 
 pytestmark = pytest.mark.swarm
@@ -33,8 +35,11 @@ def address_of(campus: SwarmCampus, name: str) -> str:
     return str(campus.task(name)["NetworksAttachments"][0]["Addresses"][0]).partition("/")[0]
 
 
-def test_a_lab_reaches_the_hub_s_api(campus: SwarmCampus) -> None:
-    assert tries(campus, HUB, 8081) == "open"
+def test_a_lab_reaches_the_hub_s_api_and_the_portal(campus: SwarmCampus) -> None:
+    assert {port: tries(campus, HUB, port) for port in (HUB_PORT, PORTAL_PORT)} == {
+        HUB_PORT: "open",
+        PORTAL_PORT: "open",
+    }
 
 
 def test_a_lab_reaches_no_other_lab_on_its_own_node_or_on_another(campus: SwarmCampus) -> None:
@@ -47,7 +52,7 @@ def test_a_lab_reaches_no_other_lab_on_its_own_node_or_on_another(campus: SwarmC
 
 @pytest.mark.parametrize(
     ("address", "port"),
-    [(HUB, 8000), (HUB, 8001), ("169.254.169.254", 80), ("10.213.0.1", 22)],
+    [(HUB, PUBLIC), (HUB, PROXY_API), ("169.254.169.254", 80), ("10.213.0.1", 22)],
     ids=["the proxy's public port", "the proxy's own API", "the cloud's metadata", "the network's gateway"],
 )
 def test_a_lab_reaches_nothing_else_of_the_campus(campus: SwarmCampus, address: str, port: int) -> None:
@@ -55,8 +60,8 @@ def test_a_lab_reaches_nothing_else_of_the_campus(campus: SwarmCampus, address: 
 
 
 def test_a_lab_reaches_neither_its_node_nor_this_machine(campus: SwarmCampus) -> None:
-    desk = int(campus.desk.url.split(":")[2].split("/")[0])
-    assert tries(campus, campus.rig.outside, desk) == "closed"
+    with socket.create_server((campus.rig.outside, 0)) as listener:
+        assert tries(campus, campus.rig.outside, listener.getsockname()[1]) == "closed"
     assert {node.name: tries(campus, node.address, 7946) for node in campus.rig.nodes} == {
         node.name: "closed" for node in campus.rig.nodes
     }

@@ -33,10 +33,12 @@ def labs_on(campus: SwarmCampus, node: str) -> list[str]:
 def test_a_cut_node_s_labs_are_lost_within_40_s_and_their_owners_start_elsewhere(campus: SwarmCampus) -> None:
     names = ["ann", "bob", "cho"]
     campus.start_servers(*names, profile="gpu-slice")
+    here = sorted(slot for node in campus.rig.nodes if node.name != CUT for slot in node.slots)
     unlucky = next(name for name in names if campus.node_of(name) == CUT)
     lucky = [name for name in names if campus.node_of(name) != CUT]
     (campus.data / "homes" / unlucky / "note").write_text("mine")
-    lease = campus.desk.leases[unlucky]
+    lease = campus.lease(unlucky)
+    assert lease.node == CUT
 
     campus.rig.node(CUT).cut()
     begun = time.monotonic()
@@ -52,9 +54,9 @@ def test_a_cut_node_s_labs_are_lost_within_40_s_and_their_owners_start_elsewhere
             [
                 note("Swarm calls it down", lambda: state(campus) == "down"),
                 note("the hub sees the lab lost", lambda: not campus.model(unlucky).get("servers")),
-                note("the lease has ended", lambda: campus.desk.reasons(lease) == ["lost"]),
+                note("the portal sees the lease lost", lambda: campus.books.ended(lease.id) == "lost"),
+                note("its slices are lent no more", lambda: campus.books.lendable() == here),
                 note("its service is gone", lambda: campus.service(unlucky) not in campus.services()),
-                note("the portal knows", lambda: [n["state"] for n in campus.desk.engine["nodes"]].count("down") == 1),
             ]
         )
 
@@ -64,6 +66,7 @@ def test_a_cut_node_s_labs_are_lost_within_40_s_and_their_owners_start_elsewhere
 
     campus.start_server(unlucky, "gpu-slice")
     assert campus.node_of(unlucky) != CUT
+    assert campus.lease(unlucky).device in here
     assert campus.inside(unlucky, "cat", "/home/learner/note").stdout == "mine"
     # cut off as it is, the old lab still runs there
     assert unlucky in labs_on(campus, CUT)
@@ -73,15 +76,18 @@ def test_when_the_node_is_back_the_old_lab_ends_and_the_node_is_used_again(campu
     campus.rig.node(CUT).mend()
     wait_for("Swarm calls it ready", lambda: state(campus) == "ready")
     wait_for("Swarm has ended what ran there", lambda: labs_on(campus, CUT) == [])
+    wait_for("its slices are lent again", lambda: len(campus.books.lendable()) == 6)
     new = ["dan", "eve", "fay"]
     campus.start_servers(*new, profile="gpu-slice")
-    assert CUT in [campus.node_of(name) for name in new]
-    wait_for("the portal knows", lambda: [node["state"] for node in campus.desk.engine["nodes"]] == ["ready"] * 3)
+    assert (
+        sorted(campus.lease(name).device for name in new if campus.node_of(name) == CUT) == campus.rig.node(CUT).slots
+    )
 
 
 def test_a_node_that_loses_its_power_and_comes_back_is_used_again(campus: SwarmCampus) -> None:
     node = campus.rig.node(CUT)
     lost = labs_on(campus, CUT)
+    assert len(lost) == 2
     node.kill()
     wait_for(
         "the hub sees its labs lost", lambda: not any(campus.model(name).get("servers") for name in lost), seconds=40
@@ -89,5 +95,7 @@ def test_a_node_that_loses_its_power_and_comes_back_is_used_again(campus: SwarmC
     node.start()
     node.wait()
     wait_for("Swarm calls it ready", lambda: state(campus) == "ready")
-    assert lost
     assert labs_on(campus, CUT) == []
+    wait_for("its slices are lent again", lambda: len(campus.books.lendable()) == 6)
+    campus.start_servers(*lost, profile="gpu-slice")
+    assert {campus.node_of(name) for name in lost} == {CUT}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from swarm_campus import ROOT
+from swarm_labs import ROOT
 from swarm_rig import Rig
 
 pytestmark = pytest.mark.swarm
