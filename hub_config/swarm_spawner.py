@@ -67,8 +67,7 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
     async def _start_lab(self, grant: Grant) -> tuple[str, int]:
         self.image = grant.hardware.image
         self.mem_limit, self.cpu_limit = grant.hardware.memory or None, grant.hardware.cpus or None
-        if any(mount.kind == "bind" for mount in self.files.mounts(self.user.name)):
-            await asyncio.get_running_loop().run_in_executor(self.executor, self._prepare_files)
+        await self._prepare_files()
         async with self.places:
             self.object_id = await self._create_service(grant)
         task = await self._wait_until_it_runs()

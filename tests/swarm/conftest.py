@@ -58,6 +58,7 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
         )
         wait_for("every node is guarded", lambda: "3/3" in manager.docker("service", "ls"))
         yield rig
+        del pytestconfig.stash[RIG]
 
 
 @pytest.fixture(scope="session")
