@@ -140,8 +140,7 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
     async def _start_lab(self, grant: Grant) -> tuple[str, int]:
         self.image = grant.hardware.image
         self.mem_limit, self.cpu_limit = grant.hardware.memory or None, grant.hardware.cpus or None
-        if any(mount.kind == "bind" for mount in self.files.mounts(self.user.name)):
-            await asyncio.get_running_loop().run_in_executor(self.executor, self._prepare_files)
+        await self._prepare_files()
         await self._ensure_network()
         self.object_id = await self._create(grant)
         self._told.tell(25, words.CONTAINER_MADE)
@@ -250,9 +249,15 @@ class CampusDockerSpawner(LeasedSpawner, DockerSpawner):
         )
         return {**ours, **super().get_env()}
 
-    def _prepare_files(self) -> None:
+    async def _prepare_files(self) -> None:
+        """Make the folders that the lab sees, in a thread that gets values only: the user is a row of the hub's
+        database, which has to be read where all others are, or the hub's transaction breaks.
+        """
+        files, username = self.files, self.user.name
+        if not any(mount.kind == "bind" for mount in files.mounts(username)):
+            return
         try:
-            self.files.prepare(self.user.name)
+            await asyncio.get_running_loop().run_in_executor(self.executor, files.prepare, username)
         except OSError as error:
             raise self._refusal(words.NO_HOME, "no-home", 503, str(error)) from error
 

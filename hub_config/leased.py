@@ -12,6 +12,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from sqlalchemy.orm import object_session
 from traitlets import Unicode
 from traitlets.config import LoggingConfigurable
 
@@ -92,6 +93,8 @@ class LeasedSpawner(LoggingConfigurable):
         self.user_options = rest
         if self.orm_spawner is not None:
             self.orm_spawner.user_options = rest
+            if (session := object_session(self.orm_spawner)) is not None:
+                session.commit()  # or the end of any other request would undo it
         return asked if is_sane(asked) else new_request()
 
     async def say_running(self, *, device: str = "", node: str = "") -> None:

@@ -67,8 +67,7 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
     async def _start_lab(self, grant: Grant) -> tuple[str, int]:
         self.image = grant.hardware.image
         self.mem_limit, self.cpu_limit = grant.hardware.memory or None, grant.hardware.cpus or None
-        if any(mount.kind == "bind" for mount in self.files.mounts(self.user.name)):
-            await asyncio.get_running_loop().run_in_executor(self.executor, self._prepare_files)
+        await self._prepare_files()
         async with self.places:
             self.object_id = await self._create_service(grant)
         task = await self._wait_until_it_runs()
@@ -139,7 +138,7 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
                 tries += 1
                 rejected.add(task.id)
                 self.log.info("%s: Swarm rejected task %s (%s); asking again", self._log_name, task.id, task.reason)
-                await self._update_service(self.object_id, again=True)
+                await self._ask_again(self.object_id)
                 continue
             if ending := ending_of(task, reading.nodes):
                 raise self._not_placed(task, ending.text)
@@ -246,35 +245,35 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
             await self.docker("remove_service", container)
 
     async def _end_service(self, service: str, *, gently: bool = True) -> None:
-        """Take the task down, wait until it is, and remove the service; harmless where it is gone."""
-        loop = asyncio.get_running_loop()
-        with contextlib.suppress(docker.errors.NotFound):
-            if gently:
-                await self._update_service(service, replicas=0)
-                until = loop.time() + STOP_SECONDS + 20
-                while loop.time() < until:
-                    reading = await self._read(FRESH)
-                    if all(is_down(task, reading.nodes) for task in reading.tasks_of(service)):
-                        break
-                    await asyncio.sleep(FRESH)
-                else:
-                    self.log.warning("%s: Swarm did not take its task down in time", self._log_name)
-        await self._remove(service)
+        """Remove the service and wait until its task is down, SIGTERM first; harmless where it is gone.
 
-    async def _update_service(self, service: str, *, replicas: int = 1, again: bool = False) -> None:
-        """Give the service so many tasks; `again` replaces the one that it has."""
+        It isn't scaled to nothing before: a manager (of 20.10 at least) crashes when a service is removed in the
+        moment in which it forgets a task of that service that has ended (swarmkit, orchestrator.SetServiceTasksRemove).
+        """
+        loop = asyncio.get_running_loop()
+        await self._remove(service)
+        until = loop.time() + STOP_SECONDS + 20
+        while gently:
+            reading = await self._read(FRESH)
+            if all(is_down(task, reading.nodes) for task in reading.tasks_of(service)):
+                return
+            if loop.time() > until:
+                self.log.warning("%s: Swarm did not take its task down in time", self._log_name)
+                return
+            await asyncio.sleep(FRESH)
+
+    async def _ask_again(self, service: str) -> None:
+        """Have Swarm replace the service's task."""
         while True:
             found = await self.docker("inspect_service", service)
             template = found["Spec"]["TaskTemplate"]
-            if again:
-                template["ForceUpdate"] = template.get("ForceUpdate", 0) + 1
+            template["ForceUpdate"] = template.get("ForceUpdate", 0) + 1
             try:
                 await self.docker(
                     "update_service",
                     service,
                     found["Version"]["Index"],
                     task_template=template,
-                    mode={"Replicated": {"Replicas": replicas}},
                     fetch_current_spec=True,
                 )
             except docker.errors.APIError as error:

@@ -114,7 +114,7 @@ class Node:
         """Wait until the engine answers."""
         deadline = time.monotonic() + seconds
         while not self._answers():
-            if self._status() is not None or time.monotonic() > deadline:
+            if self.ended is not None or time.monotonic() > deadline:
                 raise RuntimeError(self.story())
             time.sleep(0.1)
 
@@ -128,9 +128,10 @@ class Node:
             except OSError:
                 return False
 
-    def _status(self) -> int | None:
-        """The engine's exit status; None while it lives."""
-        return self._process.poll() if self._process is not None else 0
+    @property
+    def ended(self) -> int | None:
+        """The exit status of an engine that ended by itself; None while it lives, or is switched off."""
+        return self._process.poll() if self._process is not None else None
 
     @property
     def _init(self) -> int | None:
@@ -146,6 +147,7 @@ class Node:
             self._process.wait()
             if init is not None:
                 wait_for(f"{self.name} is dead", lambda: not running(init), every=0.01)
+            self._process = None
             self._unplug()
         if self._api is not None:
             self._api.close()
@@ -158,9 +160,10 @@ class Node:
 
     def story(self) -> str:
         """How the engine is, and the end of what it said; of one that is silent, what its threads wait for."""
-        status = self._status()
-        if status is not None:
-            state = f"its engine has ended with status {status}"
+        if self._process is None:
+            return f"{self.name} is switched off"
+        if self.ended is not None:
+            state = f"its engine has ended with status {self.ended}"
         else:
             state = "its engine answers" if self._answers() else f"its engine is silent\n{self._stacks()}"
         log = (self.folder / "log").read_text(errors="replace").splitlines()

@@ -98,6 +98,11 @@ class Rig:
                 *("swarm", "join", "--token", token, "--advertise-addr", node.address, f"{self.manager.address}:2377")
             )
 
+    @property
+    def crashed(self) -> list[str]:
+        """Nodes whose engine has ended by itself."""
+        return [node.name for node in self.nodes if node.ended is not None]
+
     def story(self) -> str:
         """How every node is, and what its engine said last."""
         return "\n\n".join(node.story() for node in self.nodes)

@@ -11,15 +11,27 @@ from swarm_rig import Rig, swarm_rig
 from waiting import wait_for
 
 RIG = pytest.StashKey[Rig]()
+CRASHED = pytest.StashKey[list[str]]()
+#: the exit status of a session that an engine's own crash ended: it says nothing of the campus, and may be run again
+ENGINE_CRASHED = 75
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """A failure tells how the engines are."""
+    """A failure tells how the engines are; after one's crash no further test is tried."""
     report = yield
-    if report.failed and RIG in item.config.stash:
-        report.sections.append(("the rig's engines", item.config.stash[RIG].story()))
+    rig = item.config.stash.get(RIG, None)
+    if report.failed and rig is not None:
+        report.sections.append(("the rig's engines", rig.story()))
+        if rig.crashed:
+            item.config.stash[CRASHED] = rig.crashed
+            item.session.shouldstop = f"the engine of {', '.join(rig.crashed)} crashed; how, is told above"
     return report
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if CRASHED in session.config.stash:
+        session.exitstatus = ENGINE_CRASHED
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +70,7 @@ def rig(pytestconfig: pytest.Config) -> Iterator[Rig]:
         )
         wait_for("every node is guarded", lambda: "3/3" in manager.docker("service", "ls"))
         yield rig
+        del pytestconfig.stash[RIG]
 
 
 @pytest.fixture(scope="session")

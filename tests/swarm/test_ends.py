@@ -36,6 +36,19 @@ def test_a_stop_returns_when_the_lab_is_down_and_the_next_start_is_another_lab(c
     campus.stop_server("minji")
 
 
+def test_a_stop_removes_the_service_before_its_task_is_down(campus: SwarmCampus) -> None:
+    """A manager crashes when a service is removed in the moment in which it forgets a task that has ended."""
+    campus.start_server("slow", "gpu-slice")
+    (campus.data / "homes" / "slow" / "slow-to-stop").write_text("3")
+    node, status = campus.rig.node(campus.node_of("slow")), campus.task("slow")["Status"]
+    stopping = threading.Thread(target=campus.stop_server, args=("slow",))
+    stopping.start()
+    wait_for("the service is removed", lambda: campus.service("slow") not in campus.services())
+    running = [one["Id"] for one in node.api.containers()]
+    stopping.join()
+    assert status["ContainerStatus"]["ContainerID"] in running
+
+
 def test_a_second_stop_is_harmless(campus: SwarmCampus) -> None:
     campus.start_server("twice", "gpu-slice")
     lease = campus.lease("twice").id
