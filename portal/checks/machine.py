@@ -20,8 +20,9 @@ MEMORY_NEEDED = 2 * 1024**3
 
 
 def examine_machine(data: Path) -> list[Finding]:
-    """What a campus with its data in `data` finds on this machine."""
-    return [_python(), _packages(), _node(), _proxy(), _memory(), data_folder(data)]
+    """What a campus with its data in `data` finds on this machine; in an image of ours, what that image is for."""
+    beside = [] if os.environ.get("BITGOEUL_IN_IMAGE") else [_packages(), _node(), _proxy()]
+    return [_python(), *beside, _memory(), data_folder(data)]
 
 
 def _python() -> Finding:

@@ -42,14 +42,17 @@ def test_the_campus_moves_by_backup_and_restore(
     receipts = play.students["daon"].api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()
     file = campus.data / "backups" / "campus.tar.gz"
     campus.compose("run", "--rm", "-T", "archive", "backup", str(file))
-    campus.stop(forget=True)
+    campus.stop()  # its port and the labs' network are what the other one has
     folder = tmp_path_factory.mktemp("moved") / "campus"
-    with compose_campus(campus.engine, folder) as moved:
-        (folder / "backups" / file.name).write_bytes(file.read_bytes())
-        moved.compose("up", "--detach", "database")
-        moved.compose("run", "--rm", "-T", "archive", "restore", str(folder / "backups" / file.name))
-        moved.start()
-        assert moved.sign_in("garam").api("GET", f"/offerings/{PYTHON}/marks").json() == before
-        student = moved.sign_in("daon")
-        assert student.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json() == receipts
-        assert notebooks_of(Lab(student).start(), PYTHON, "first-steps")
+    try:
+        with compose_campus(campus.engine, folder, {"COMPOSE_PROJECT_NAME": "moved"}) as moved:
+            (folder / "backups" / file.name).write_bytes(file.read_bytes())
+            moved.compose("up", "--detach", "database")
+            moved.compose("run", "--rm", "-T", "archive", "restore", str(folder / "backups" / file.name))
+            moved.start()
+            assert moved.sign_in("garam").api("GET", f"/offerings/{PYTHON}/marks").json() == before
+            student = moved.sign_in("daon")
+            assert student.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json() == receipts
+            assert notebooks_of(Lab(student).start(), PYTHON, "first-steps")
+    finally:
+        campus.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -98,9 +97,15 @@ class ComposeCampus(CampusAddress):
         found: dict[str, Any] = self.engine.api.inspect_container(one["Id"])
         return found
 
-    def services(self) -> dict[str, dict[str, Any]]:
-        """The file as Compose understands it."""
-        said: dict[str, dict[str, Any]] = json.loads(self.compose("config", "--format", "json"))["services"]
+    def within(self, service: str, *command: str, user: str = "") -> str:
+        """What a command prints in a service's container; it has to succeed."""
+        return self.run_in(self.container(service)["Id"], *command, user=user)
+
+    def run_in(self, container: str, *command: str, user: str = "") -> str:
+        api = self.engine.api
+        run = api.exec_create(container, list(command), user=user)["Id"]
+        said = str(api.exec_start(run).decode(errors="replace"))
+        assert api.exec_inspect(run)["ExitCode"] == 0, said
         return said
 
     def last_words(self) -> str:
