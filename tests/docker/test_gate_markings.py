@@ -191,7 +191,9 @@ def ask_all(client: httpx.Client, container: str) -> dict[str, int]:
 
 
 def test_somebody_else_s_container_is_untouchable_by_any_name(gate: GateProcess, engine: docker.APIClient) -> None:
-    made = engine.create_container(IMAGE, ["sleep", "600"], name=f"{CAMPUS}-stranger", labels={"gate-test": CAMPUS})[
+    alone = engine.create_host_config(network_mode="none")
+    name = f"{CAMPUS}-stranger"
+    made = engine.create_container(IMAGE, ["sleep", "600"], name=name, labels={"gate-test": CAMPUS}, host_config=alone)[
         "Id"
     ]
     for whose in ("hub", "grader"):

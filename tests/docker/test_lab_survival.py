@@ -148,4 +148,7 @@ def test_the_warden_removes_nobody_s_labs_and_those_whose_lease_has_ended(campus
         (campus.data / "remove.json").unlink()
     wait_for("nobody's container is gone", lambda: nobodys not in there(), 150)
     assert lab.container["State"]["Running"]
-    assert campus.calls("/engine")[-1]["servers"][0].keys() == {"lease", "username", "device", "node"}
+    told = [server for call in campus.calls("/engine") for server in call["servers"]]
+    assert (4711, "survivor") in {(server["lease"], server["username"]) for server in told}
+    assert told[0].keys() == {"lease", "username", "device", "node"}
+    assert not any(server["username"] == "김민지" for server in told), "a lab without a lease is none of the portal's"
