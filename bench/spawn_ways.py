@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import httpx
 
 from bench.class_start import enrol
-from bench.container_people import DESK, GATEWAY, HUB, PROXY, PROXY_API, PUBLIC, ContainerCampus, OwnEngine
+from bench.container_people import DESK, PROXY, ContainerCampus, OwnEngine
 from bench.people import wait_for
 from bench.spawn_client import click_at_once, first_answer
 from bench.spawn_look import Start
@@ -83,14 +83,7 @@ class Ours(ContainerCampus):
 
     def start(self) -> None:
         """The network, the fence, then everything: the portal itself stands where tests have a lease desk."""
-        self.command("hub_config.docker_network")
-        self.command("hub_config.firewall", "apply")
-        self._run(
-            "proxy",
-            *(node(), str(PROXY), "--ip", "0.0.0.0", "--port", str(PUBLIC)),
-            *("--api-ip", "127.0.0.1", "--api-port", str(PROXY_API), "--log-level", "warn"),
-            *("--error-target", f"http://{GATEWAY}:{HUB}/hub/error"),
-        )
+        self.start_around()
         self.start_hub()
         self.start_portal(DESK)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from hub_config.environment import PREFIX, Environment, SettingsError
 from hub_config.gate_labs import LEARNER, LabSite
 from hub_config.gate_rules import Rules, grader_rules, hub_rules
 from hub_config.lab_network import LabNetwork, read_lab_network
-from hub_config.lab_settings import read_campus, read_folder, read_homes
+from hub_config.lab_settings import read_campus, read_folder, read_homes, read_staff
 
 _RESERVED = ("host", "none", "bridge", "default")
 
@@ -85,10 +84,8 @@ def _group(env: Environment, name: str) -> int | None:
 
 def _account(env: Environment) -> str:
     """Who grading servers run as: portal's and graders' account; the learners' where that is root."""
-    account = env.text("ACCOUNT", "2000:2000")
-    if not re.fullmatch(r"[0-9]{1,9}:[1-9][0-9]{0,8}|0:0", account):
-        raise SettingsError(f"{PREFIX}ACCOUNT is {account!r}; write the numbers UID:GID, as 2000:2000.")
-    return LEARNER if int(account.partition(":")[0]) == 0 else account
+    uid, gid = read_staff(env, "2000:2000") or (0, 0)
+    return f"{uid}:{gid}" if uid else LEARNER
 
 
 def _engine(env: Environment) -> str:

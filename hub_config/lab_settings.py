@@ -11,6 +11,7 @@ from hub_config.lab_network import LabNetwork, read_lab_network
 #: spawners whose servers are labs in containers
 CONTAINER_SPAWNERS = ("docker", "swarm")
 _CAMPUS = re.compile(r"[a-z][a-z0-9]{0,19}")
+_ACCOUNT = re.compile(r"[0-9]{1,9}:[1-9][0-9]{0,8}|0:0")
 _LEASE_TOKEN_LENGTH = 32
 
 
@@ -55,21 +56,21 @@ def read_lab_settings(
         home_quota=env.size("LAB_HOME_QUOTA"),
         offerings=read_folder(env, "LAB_OFFERINGS", offerings),
         course_data=env.text("LAB_COURSE_DATA"),
-        staff=_staff(env),
+        staff=read_staff(env),
         concurrent_starts=env.number("LAB_STARTS", 8),
         constraints=env.names("LAB_CONSTRAINTS"),
         endpoint_mode=env.choice("LAB_ENDPOINT_MODE", ("dnsrr", "vip"), "dnsrr"),
     )
 
 
-def _staff(env: Environment) -> tuple[int, int] | None:
-    """The account of portal and graders; None where it is the hub's own."""
-    text = env.text("ACCOUNT")
+def read_staff(env: Environment, default: str = "") -> tuple[int, int] | None:
+    """The account of portal and graders, whose group is root's only where they are root; None where it isn't said."""
+    text = env.text("ACCOUNT", default)
     if not text:
         return None
-    uid, _, gid = text.partition(":")
-    if not (uid.isascii() and uid.isdigit() and gid.isascii() and gid.isdigit()):
+    if not _ACCOUNT.fullmatch(text):
         raise SettingsError(f"{PREFIX}ACCOUNT is {text!r}; write the numbers UID:GID, as 2000:2000.")
+    uid, _, gid = text.partition(":")
     return int(uid), int(gid)
 
 

@@ -250,10 +250,12 @@ class CampusSwarmSpawner(CampusDockerSpawner, SwarmSpawner):
         It isn't scaled to nothing before: a manager (of 20.10 at least) crashes when a service is removed in the
         moment in which it forgets a task of that service that has ended (swarmkit, orchestrator.SetServiceTasksRemove).
         """
-        loop = asyncio.get_running_loop()
         await self._remove(service)
+        if not gently:
+            return
+        loop = asyncio.get_running_loop()
         until = loop.time() + STOP_SECONDS + 20
-        while gently:
+        while True:
             reading = await self._read(FRESH)
             if all(is_down(task, reading.nodes) for task in reading.tasks_of(service)):
                 return

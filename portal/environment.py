@@ -25,6 +25,12 @@ class Environment:
     def text(self, name: str, default: str = "") -> str:
         return self._environ.get(PREFIX + name, "").strip() or default
 
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0").lower()
+        if value not in ("1", "true", "yes", "0", "false", "no"):
+            raise SettingsError(f"{PREFIX}{name} is {value!r}; write 1 for yes or 0 for no.")
+        return value in ("1", "true", "yes")
+
     def secret(self, name: str) -> str:
         """The secret in NAME, or the content of the file that NAME_FILE names; SettingsError where both are set."""
         value, file = self.text(name), self.text(name + SECRET_FILE)

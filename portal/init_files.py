@@ -66,7 +66,7 @@ def initialize(folder: Path, wishes: Wishes, *, owner: tuple[int, int] | None = 
                 there.add(name)
         for name in FOLDERS:
             if not (folder / name).exists():
-                (folder / name).mkdir(mode=0o711 if name == "homes" else 0o700)
+                (folder / name).mkdir(mode=0o700)
                 made.append(f"{name}/")
         if os.getuid() == 0 or owner is not None:
             for path in (folder, secrets, *(folder / name for name in made)):

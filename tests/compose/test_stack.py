@@ -97,6 +97,11 @@ def test_no_secret_stands_in_a_container_s_environment_but_a_lab_s_own(campus: C
         assert [secret for secret, value in secrets.items() if value and value in told] == [], name
 
 
+def test_who_runs_students_code_has_no_secret_but_the_database_s_password(campus: ComposeCampus) -> None:
+    given = {mount["Destination"] for mount in campus.container("grader")["Mounts"]}
+    assert {path for path in given if path.startswith("/run/secrets")} == {"/run/secrets/database_password"}
+
+
 def test_tls_is_a_setting(campus: ComposeCampus) -> None:
     certificate, key = (campus.data / "tls" / name for name in ("fullchain.pem", "privkey.pem"))
     subprocess.run(

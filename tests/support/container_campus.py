@@ -115,6 +115,14 @@ class ContainerCampus:
 
     def start(self) -> None:
         """The network, the fence, then everything."""
+        self.start_around()
+        desk = (GATEWAY, str(DESK), str(self.data), f"http://{GATEWAY}:{PORTAL}", self.lease_token)
+        self._run("desk", sys.executable, str(Path(__file__).with_name("lease_desk.py")), *desk)
+        wait_for("the lease desk", self._desk_answers, 20)
+        self.start_hub()
+
+    def start_around(self) -> None:
+        """What labs and people meet first: the network, the fence, the proxy."""
         self.command("hub_config.docker_network")
         self.command("hub_config.firewall", "apply")
         node = shutil.which("node", path=self.environment["PATH"]) or "node"
@@ -124,10 +132,6 @@ class ContainerCampus:
             *("--api-ip", "127.0.0.1", "--api-port", str(PROXY_API), "--log-level", "warn"),
             *("--error-target", f"http://{GATEWAY}:{HUB}/hub/error"),
         )
-        desk = (GATEWAY, str(DESK), str(self.data), f"http://{GATEWAY}:{PORTAL}", self.lease_token)
-        self._run("desk", sys.executable, str(Path(__file__).with_name("lease_desk.py")), *desk)
-        wait_for("the lease desk", self._desk_answers, 20)
-        self.start_hub()
 
     def _desk_answers(self) -> bool:
         try:

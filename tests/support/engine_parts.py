@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import secrets
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -28,6 +29,18 @@ def free_network(second: Sequence[int], prefix: int) -> ipaddress.IPv4Network:
         network = ipaddress.IPv4Network(f"10.{secrets.choice(second)}.{secrets.randbelow(256)}.0/{prefix}")
         if not any(network.overlaps(other) for other in taken if isinstance(other, ipaddress.IPv4Network)):
             return network
+
+
+def answers_at(path: Path) -> bool:
+    """Whether a container engine answers at that socket."""
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.settimeout(10)
+        try:
+            wire.connect(str(path))
+            wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in wire.recv(100)
+        except OSError:
+            return False
 
 
 def cgroups(name: str) -> list[Path]:

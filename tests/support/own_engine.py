@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from engine_parts import cgroups, free_network, remove_cgroup, run, wait_for_namespace
+from engine_parts import answers_at, cgroups, free_network, remove_cgroup, run, wait_for_namespace
 
 NEEDED = ("dockerd", "docker-init", "ip", "iptables", "nsenter", "unshare", "setpriv")
 #: its own /run and /sys, the machine's control groups, and a first process that reaps
@@ -122,21 +121,11 @@ class OwnEngine:
                 start_new_session=True,
             )
         deadline = time.monotonic() + 60
-        while not self._answers():
+        while not answers_at(self.folder / "docker.sock"):
             if self._engine.poll() is not None or time.monotonic() > deadline:
                 said = (self.folder / "log").read_text(errors="replace")[-3000:]
                 raise RuntimeError(f"the engine did not start: {said}")
             time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.settimeout(10)
-            try:
-                wire.connect(f"{self.folder}/docker.sock")
-                wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-                return b" 200 " in wire.recv(64)
-            except OSError:
-                return False
 
     def _hang_up(self) -> None:
         if self._api is not None:

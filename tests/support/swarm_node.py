@@ -7,14 +7,13 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import docker
-from engine_parts import run, wait_for_namespace
+from engine_parts import answers_at, run, wait_for_namespace
 from processes import running
 from waiting import wait_for
 
@@ -113,20 +112,10 @@ class Node:
     def wait(self, seconds: float = 60) -> None:
         """Wait until the engine answers."""
         deadline = time.monotonic() + seconds
-        while not self._answers():
+        while not answers_at(self.folder / "docker.sock"):
             if self.ended is not None or time.monotonic() > deadline:
                 raise RuntimeError(self.story())
             time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.settimeout(10)
-            try:
-                wire.connect(str(self.folder / "docker.sock"))
-                wire.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
-                return b" 200 " in wire.recv(100)
-            except OSError:
-                return False
 
     @property
     def ended(self) -> int | None:
@@ -165,7 +154,11 @@ class Node:
         if self.ended is not None:
             state = f"its engine has ended with status {self.ended}"
         else:
-            state = "its engine answers" if self._answers() else f"its engine is silent\n{self._stacks()}"
+            state = (
+                "its engine answers"
+                if answers_at(self.folder / "docker.sock")
+                else f"its engine is silent\n{self._stacks()}"
+            )
         log = (self.folder / "log").read_text(errors="replace").splitlines()
         told = [line for line in log if not CHATTER.search(line)]
         fatal = next((number for number, line in enumerate(told) if re.match(r"panic:|fatal error:|SIG", line)), None)
