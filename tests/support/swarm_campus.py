@@ -250,7 +250,8 @@ class SwarmCampus:
         answer = self.ask_hub(name, profile)
         if answer.status_code >= 400:
             return str(answer.json()["message"])
-        last = self.progress(name)[-1]
+        # between a start's failure and the end of what is put away after it, JupyterHub knows of no start at all
+        last = wait_for("the hub's word on the start", lambda: self.progress(name), seconds=10)[-1]
         assert last.get("failed"), last
         return str(last["message"])
 
