@@ -58,7 +58,8 @@ def initialize(folder: Path, wishes: Wishes, *, owner: tuple[int, int] | None = 
         there = {f"secrets/{name}" for name in NAMES if (secrets / name).exists()}
         ensure_secrets(secrets)
         made = [name for name in (f"secrets/{name}" for name in NAMES) if name not in there]
-        texts = {f"secrets/{PROVIDER_SECRET}": "", SETTINGS_FILE: settings_text(wishes, folder, (uid, gid))}
+        # a Swarm takes no secret of no length
+        texts = {f"secrets/{PROVIDER_SECRET}": "\n", SETTINGS_FILE: settings_text(wishes, folder, (uid, gid))}
         for name, text in texts.items():
             if _write_once(folder / name, text):
                 made.append(name)

@@ -47,6 +47,11 @@ TIERS = {
         "needs root, network namespaces, apt-get install docker.io docker-compose iproute2 iptables openssl, and an "
         "engine with all images: make images",
     ),
+    "stack": (
+        lambda: can_run_a_swarm() and engine_has("bitgoeul-database"),
+        "needs a machine that can run several container engines, and one with all images: as root, apt-get install "
+        "docker.io iproute2 iptables util-linux && make images, or .ci/engine make test ARGS=tests/stack",
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import yaml
 from campus_process import Lab
+from capabilities import assert_no_rights_are_left
 from class_play import Play
 from compose_campus import ROOT, ComposeCampus
 
@@ -48,18 +50,7 @@ def test_only_sandboxes_and_the_fence_have_rights_of_the_system_s(campus: Compos
 
 @pytest.mark.parametrize("service", ["portal", "grader"])
 def test_a_program_that_was_given_rights_has_none_left_when_it_begins(campus: ComposeCampus, service: str) -> None:
-    said = campus.within(service, "sh", "-c", "cat /proc/[0-9]*/status", user="0:0")
-    processes = [
-        dict(line.split(":\t", 1) for line in one.splitlines() if ":\t" in line) for one in said.split("Name:\t")
-    ]
-    ours = [one for one in processes if one.get("Uid", "").startswith("2000")]
-    assert ours
-    for process in ours:
-        assert {process[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
-        assert process["NoNewPrivs"] == "1"
-    # but for the first, which starts them, and this test's own
-    others = [said.split("\n")[0] for said in said.split("Name:\t")[1:] if "\nUid:\t0" in said]
-    assert set(others) <= {"tini", "sh", "cat"}
+    assert_no_rights_are_left(partial(campus.within, service))
 
 
 def test_every_layer_of_the_sandbox_holds_where_work_is_marked(campus: ComposeCampus) -> None:

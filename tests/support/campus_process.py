@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from waiting import wait_for
 from portal.demo import demo_password
 from portal.supervisor import children_of
 
+ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
 
 
@@ -49,11 +51,34 @@ class CampusAddress:
     def sign_in(self, username: str, password: str | None = None) -> Person:
         return Person(self, username).sign_in(password)
 
+    def is_open(self) -> bool:
+        """Whether people can come in: the portal answers, and agrees with the hub."""
+        try:
+            health = httpx.get(f"{self.portal}/api/health", timeout=5)
+            return health.status_code == 200 and bool(health.json().get("hub") == "in step")
+        except (httpx.HTTPError, ValueError):
+            return False
+
     def forget_people(self) -> None:
         """Close everybody's browser."""
         for person in self.people:
             person.http.close()
         self.people.clear()
+
+
+def initialize(campus: CampusAddress, settings: Mapping[str, str]) -> None:
+    """`bitgoeul init` for a campus in containers, and the lines that its site adds to its settings."""
+    command = ["init", "--data", str(campus.data), "--public-url", campus.url, "--admin", "admin"]
+    done = subprocess.run(
+        [sys.executable, "-m", "portal.cli", *command],
+        cwd=campus.data.parent,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with (campus.data / "bitgoeul.env").open("a", encoding="utf-8") as file:
+        file.writelines(f"{name}={value}\n" for name, value in settings.items())
 
 
 @dataclass

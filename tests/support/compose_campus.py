@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-from campus_process import CampusAddress
+from campus_process import CampusAddress, initialize
 from own_engine import OwnEngine
 from waiting import wait_for
 
@@ -33,17 +31,7 @@ class ComposeCampus(CampusAddress):
 
     def initialize(self) -> None:
         """`bitgoeul init`, and what this site wants otherwise."""
-        command = ["init", "--data", str(self.data), "--public-url", self.url, "--admin", "admin"]
-        done = subprocess.run(
-            [sys.executable, "-m", "portal.cli", *command],
-            cwd=self.data.parent,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        with (self.data / "bitgoeul.env").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name}={value}\n" for name, value in self.settings.items())
+        initialize(self, self.settings)
 
     def compose(self, *words: str, seconds: float = 300) -> str:
         """Run docker-compose; what it printed on its standard output."""
@@ -67,16 +55,8 @@ class ComposeCampus(CampusAddress):
     def start(self) -> None:
         """`docker-compose up -d`; returns when people can come in."""
         self.compose("up", "--detach", seconds=START_SECONDS)
-
-        def is_open() -> bool:
-            try:
-                health = httpx.get(f"{self.portal}/api/health", timeout=5)
-                return health.status_code == 200 and bool(health.json().get("hub") == "in step")
-            except (httpx.HTTPError, ValueError):
-                return False
-
         try:
-            wait_for("the campus's start", is_open, START_SECONDS, every=0.5)
+            wait_for("the campus's start", self.is_open, START_SECONDS, every=0.5)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.last_words()}") from None
 

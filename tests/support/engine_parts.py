@@ -43,6 +43,17 @@ def answers_at(path: Path) -> bool:
             return False
 
 
+def copy_images(names: Sequence[str], host: str) -> None:
+    """Give the engine at `host` images of the engine that the environment names: all at once, so what they share comes
+    once."""
+    tagged = [name if ":" in name else f"{name}:latest" for name in names]
+    save = subprocess.Popen(["docker", "save", *tagged], stdout=subprocess.PIPE)
+    assert save.stdout is not None
+    subprocess.run(["docker", "--host", host, "load", "--quiet"], stdin=save.stdout, check=True)
+    save.stdout.close()
+    assert save.wait(60) == 0
+
+
 def cgroups(name: str) -> list[Path]:
     """The control groups of that name ("/..."), in every hierarchy."""
     root = Path("/sys/fs/cgroup")

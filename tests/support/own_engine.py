@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from engine_parts import answers_at, cgroups, free_network, remove_cgroup, run, wait_for_namespace
+from engine_parts import answers_at, cgroups, copy_images, free_network, remove_cgroup, run, wait_for_namespace
 
 NEEDED = ("dockerd", "docker-init", "ip", "iptables", "nsenter", "unshare", "setpriv")
 #: its own /run and /sys, the machine's control groups, and a first process that reaps
@@ -183,13 +183,8 @@ def own_engine(
     engine = OwnEngine(folder, gpus=gpus, settings=settings)
     try:
         engine.up()
-        if images:  # all at once, so that what they share comes once
-            tagged = [image if ":" in image else f"{image}:latest" for image in images]
-            save = subprocess.Popen(["docker", "save", *tagged], stdout=subprocess.PIPE)
-            subprocess.run(["docker", "--host", engine.host, "load", "--quiet"], stdin=save.stdout, check=True)
-            assert save.stdout is not None
-            save.stdout.close()
-            assert save.wait(60) == 0
+        if images:
+            copy_images(images, engine.host)
         yield engine
     finally:
         engine.down()

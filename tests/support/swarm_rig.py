@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine_parts import cgroups, free_network, remove_cgroup, run, wait_for_namespace
+from engine_parts import cgroups, copy_images, free_network, remove_cgroup, run, wait_for_namespace
 from swarm_node import Node
 
 NEEDED = ("dockerd", "docker", "ip", "iptables", "nsenter", "unshare", "setpriv")
@@ -66,8 +66,8 @@ class Rig:
         assert self._switch is not None
         return run("nsenter", "--net", "--target", str(self._switch.pid), *command)
 
-    def up(self, images: Sequence[Path] = ()) -> None:
-        """Start everything; `images` are archives of `docker save`, which every node gets."""
+    def up(self, images: Sequence[str] = ()) -> None:
+        """Start everything; every node gets `images` of the engine that the environment names."""
         self._switch = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "sleep", "infinity"], start_new_session=True
         )
@@ -81,8 +81,8 @@ class Rig:
         run("ip", "link", "set", self._end, "up")
         self.manager.start()
         self.manager.wait()
-        for image in images:
-            self.manager.docker("load", "--quiet", "--input", str(image))
+        if images:
+            copy_images(images, self.manager.host)
         for node in self.nodes[1:]:
             _share_layers(self.manager.folder / "data", node.folder / "data")
             node.start()
@@ -119,7 +119,7 @@ class Rig:
 
 
 @contextmanager
-def swarm_rig(nodes: int = 3, *, slots: int = 2, kind: str = "GPU", images: Sequence[Path] = ()) -> Iterator[Rig]:
+def swarm_rig(nodes: int = 3, *, slots: int = 2, kind: str = "GPU", images: Sequence[str] = ()) -> Iterator[Rig]:
     """A running Swarm of `nodes` engines with `slots` named resources of `kind` on each."""
     folder = Path(tempfile.mkdtemp(prefix="rig-"))
     mounted = not _takes_overlay(folder)

@@ -1,0 +1,110 @@
+"""A class played on the stack of deploy/stack.yml, from the roster to the marks, while parts of it go away."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from campus_process import Lab, Person
+from class_play import PYTHON, Play, notebooks_of
+from stack_campus import StackCampus
+from waiting import wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+MARKS = {"narae": 1.0, "daon": 0.5, "raon": 0.0}
+
+
+def marks(person: Person) -> dict[str, float]:
+    rows = person.api("GET", f"/offerings/{PYTHON}/marks").json()
+    return {row["username"]: row["score"] / row["max_score"] for row in rows if row["assignment"] == "first-steps"}
+
+
+def start_with_gpu(campus: StackCampus, person: Person) -> Lab:
+    answer = person.api("POST", "/gpus/mine", json={"profile": "gpu-slice"})
+    assert answer.status_code == 200, answer.text
+    lab = Lab(person)
+    lab.wait_ready()
+    return lab
+
+
+def test_a_class_is_played_to_its_marks(campus: StackCampus, play: Play) -> None:
+    found = marks(play.instructor)
+    assert found["narae"] == 1.0
+    assert 0 < found["daon"] < 1
+    assert found["raon"] < found["daon"]
+    assert sorted(campus.labs()) == ["daon", "narae", "raon"]
+    assert len({node.name for node, _ in campus.labs().values()}) == 3
+
+
+def test_learners_get_a_slice_each_on_the_node_that_has_it(campus: StackCampus, play: Play) -> None:
+    for name, lab in play.labs.items():
+        lab.stop()
+        wait_for(f"{name}'s lab is gone", lambda name=name: name not in campus.labs())
+        start_with_gpu(campus, play.students[name])
+    seen = {}
+    for name, place in campus.labs().items():
+        seen[name] = campus.within(place, "sh", "-c", "echo $DOCKER_RESOURCE_GPU").strip()
+        assert seen[name] in place[0].slots
+    assert sorted(seen) == sorted(play.students)
+    assert len(set(seen.values())) == len(seen)
+    assert notebooks_of(play.labs["daon"], PYTHON, "first-steps")
+
+
+def test_nobody_notices_that_a_portal_is_replaced(campus: StackCampus, play: Play) -> None:
+    """A new version of the portal is deployed; one portal always answers."""
+    ended = threading.Event()
+    answers: list[int] = []
+
+    def ask() -> None:
+        while not ended.is_set():
+            answers.append(play.instructor.api("GET", f"/offerings/{PYTHON}/marks").status_code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        before = {container for _, container in campus.containers("portal")}
+        campus.rig.manager.docker("service", "update", "--detach", "--force", "bitgoeul_portal")
+        wait_for(
+            "both portals are new",
+            lambda: campus.is_complete() and not before & {one for _, one in campus.containers("portal")},
+            180,
+            every=0.5,
+        )
+    finally:
+        ended.set()
+        asking.join(60)
+    assert answers
+    assert set(answers) == {200}
+
+
+def test_the_campus_is_written_to_a_backup(campus: StackCampus, play: Play, tmp_path: Path) -> None:
+    file = campus.data / "backups" / "campus.tar.gz"
+    campus.deploy("archive", "backup", str(file))
+    assert file.stat().st_size > 10_000
+
+
+def test_a_lost_node_s_learner_starts_elsewhere_and_work_is_still_marked(campus: StackCampus, play: Play) -> None:
+    hub_node = campus.rig.manager.name
+    victim, (node, _) = next((name, place) for name, place in campus.labs().items() if place[0].name != hub_node)
+    node.kill()
+    person = play.students[victim]
+
+    def stopped() -> bool:
+        server = person.hub("GET", f"/users/{victim}").json()["servers"].get("")
+        return server is None or (not server["ready"] and not server["pending"])
+
+    wait_for("the lost lab is given up", stopped, 90, every=1)
+    lab = start_with_gpu(campus, person)
+    assert campus.labs()[victim][0].name != node.name
+    (path,) = notebooks_of(lab, PYTHON, "first-steps")
+    assert json.dumps(lab.read_notebook(path)) != ""
+    before = len(person.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()["attempts"])
+    assert lab.press("submit", PYTHON, "first-steps")["success"]
+
+    def marked() -> bool:
+        attempts = person.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()["attempts"]
+        return len(attempts) == before + 1 and attempts[0]["state"] == "done"
+
+    wait_for("it is marked", marked, 120)

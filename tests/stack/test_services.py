@@ -1,0 +1,75 @@
+"""deploy/stack.yml on three nodes: what runs where, and with which rights."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from capabilities import assert_no_rights_are_left
+from stack_campus import NETWORK, StackCampus
+from waiting import wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+
+def test_graders_and_guards_are_on_every_node_and_portals_are_several(campus: StackCampus) -> None:
+    one, everywhere = (1, 1), (3, 3)
+    assert campus.states() == {
+        **{"database": one, "hub": one, "proxy": one, "portal": (2, 2)},
+        **{"grader": everywhere, "guard": everywhere},
+    }
+    for service, nodes in {"grader": 3, "guard": 3, "portal": 2}.items():
+        assert len({node.name for node, _ in campus.containers(service)}) == nodes
+
+
+def test_the_engine_s_socket_is_the_hub_s_alone(campus: StackCampus) -> None:
+    holders = [
+        name
+        for name, spec in campus.specs().items()
+        if any("docker.sock" in mount["Target"] for mount in spec["TaskTemplate"]["ContainerSpec"].get("Mounts", []))
+    ]
+    assert holders == ["hub"]
+
+
+def test_labs_are_on_no_network_with_the_database(campus: StackCampus) -> None:
+    names = {network["Id"]: network["Name"] for network in campus.rig.manager.api.networks()}
+    on = {
+        service: {names[network["Target"]] for network in spec["TaskTemplate"]["Networks"]}
+        for service, spec in campus.specs().items()
+    }
+    assert on["database"] == {"bitgoeul_back"}
+    assert {service for service, networks in on.items() if NETWORK in networks} == {"guard", "hub", "portal", "proxy"}
+
+
+def test_no_secret_stands_in_a_service_s_environment(campus: StackCampus) -> None:
+    told = [
+        entry
+        for spec in campus.specs().values()
+        for entry in spec["TaskTemplate"]["ContainerSpec"].get("Env", [])
+        if any(word in entry.partition("=")[0] for word in ("TOKEN", "SECRET", "PASSWORD"))
+    ]
+    assert told
+    assert [entry for entry in told if not entry.partition("=")[2].startswith("/run/secrets/")] == []
+
+
+def test_graders_are_told_no_secret_but_the_database_s(campus: StackCampus) -> None:
+    [place, *_] = campus.containers("grader")
+    assert campus.within(place, "ls", "/run/secrets").split() == ["database_password"]
+
+
+@pytest.mark.parametrize("service", ["portal", "grader"])
+def test_a_program_that_was_given_rights_has_none_left_when_it_begins(campus: StackCampus, service: str) -> None:
+    for place in campus.containers(service):
+        assert_no_rights_are_left(partial(campus.within, place))
+
+
+def test_every_layer_of_the_sandbox_holds_where_work_is_marked(campus: StackCampus) -> None:
+    code = "from grader.sandbox.detect import probe; print([layer.name for layer in probe() if not layer.holds])"
+    for place in [*campus.containers("grader"), *campus.containers("portal")]:
+        said = campus.within(place, "python3", "-c", code, user="2000:2000")
+        assert said.strip() in ("[]", "['memory']")
+
+
+def test_the_command_of_the_campus_runs_beside_it(campus: StackCampus) -> None:
+    assert "Usage: bitgoeul" in campus.deploy("admin")
+    assert "in step" in wait_for("hub and portal agree", lambda: campus.deploy("admin", "doctor"), 60)
