@@ -1,6 +1,7 @@
 """Keeps labs on a Swarm's overlay network from each other: a service on every node. Holds no secret.
 
-    python -m hub_config.swarm_guard
+    python -m hub_config.swarm_guard               guards until it is ended
+    python -m hub_config.swarm_guard --healthy     whether one in this container does
 
 Docker gives every overlay network a bridge of its own on each node, in a network namespace of its own, and all packets
 of the node's labs pass it. The guard puts rules there: a lab reaches the campus's own services, and of those the ports
@@ -21,6 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -33,6 +35,8 @@ from hub_config.lab_settings import read_campus
 NAMESPACES = Path("/var/run/docker/netns")
 CHAIN = "BITGOEUL-LABS"
 LOOK_EVERY = 1.0
+#: touched each time the network was found guarded, and how old that may be
+LOOKED, STALE = Path("/tmp/bitgoeul-guarded"), 30.0
 CALL_SECONDS = 20
 
 log = logging.getLogger("guard")
@@ -141,8 +145,18 @@ def look(guarded: Guarded, known: dict[Path, Guarded]) -> None:
             log.info("%s is guarded; the campus's own: %s", namespace.name, ", ".join(guarded.services) or "nobody")
 
 
+def is_healthy() -> bool:
+    """Whether the labs' network was there, and guarded, a moment ago."""
+    try:
+        return time.time() - LOOKED.stat().st_mtime < STALE
+    except FileNotFoundError:
+        return False
+
+
 def main() -> int:
     """Guard until it is ended. What fails is said and tried again."""
+    if sys.argv[1:] == ["--healthy"]:
+        return 0 if is_healthy() else 1
     logging.basicConfig(level=logging.INFO, format="[%(levelname)1.1s %(asctime)s guard] %(message)s")
     env = Environment(os.environ)
     network = read_lab_network(
@@ -162,6 +176,8 @@ def main() -> int:
     while True:
         try:
             look(Guarded(network.subnet, campus.addresses, network.fence.ports), known)
+            if known:
+                LOOKED.touch()
         except (GuardError, OSError, subprocess.SubprocessError) as error:
             log.error("The labs' network is NOT guarded on this node: %s", error)
         if ended.wait(LOOK_EVERY):

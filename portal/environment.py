@@ -31,6 +31,13 @@ class Environment:
             raise SettingsError(f"{PREFIX}{name} is {value!r}; write 1 for yes or 0 for no.")
         return value in ("1", "true", "yes")
 
+    def seconds(self, name: str) -> float:
+        """A span of time in seconds; 0, the default, is none."""
+        value = self.text(name, "0")
+        if not value.isascii() or not value.isdigit():
+            raise SettingsError(f"{PREFIX}{name} is {value!r}; write a whole number of seconds, or 0.")
+        return float(value)
+
     def secret(self, name: str) -> str:
         """The secret in NAME, or the content of the file that NAME_FILE names; SettingsError where both are set."""
         value, file = self.text(name), self.text(name + SECRET_FILE)

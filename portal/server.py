@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import socket
+import sys
 
 import uvicorn
 
@@ -20,7 +23,7 @@ def main() -> None:
     settings = PortalSettings.from_environment(os.environ)
     configure_logs("portal", settings.log_format)
     app = create_app(settings)
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=options.host,
         port=options.port,
@@ -30,6 +33,22 @@ def main() -> None:
         forwarded_allow_ips="127.0.0.1",
         timeout_graceful_shutdown=5,
     )
+    server = LingeringServer(config, settings.linger)
+    server.run()
+    if not server.started:
+        sys.exit(3)  # as uvicorn itself does
+
+
+class LingeringServer(uvicorn.Server):
+    """Told to stop, it takes requests for some seconds more: a proxy on another node learns late that it goes."""
+
+    def __init__(self, config: uvicorn.Config, linger: float) -> None:
+        super().__init__(config)
+        self._linger = linger
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.sleep(self._linger)
+        await super().shutdown(sockets)
 
 
 if __name__ == "__main__":

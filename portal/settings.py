@@ -47,6 +47,7 @@ class PortalSettings:
     log_format: str = "text"
     secret_files: tuple[Path, ...] = ()
     proxy_api_url: str = "http://127.0.0.1:8001"
+    linger: float = 0.0
 
     def __repr__(self) -> str:
         return f"PortalSettings(data={self.data}, public_url={self.public_url}, sign_in={self.sign_in})"
@@ -103,4 +104,5 @@ class PortalSettings:
             log_format=log_format,
             secret_files=env.secret_files(),
             proxy_api_url=get("PROXY_API_URL", "http://127.0.0.1:8001").rstrip("/"),
+            linger=env.seconds("PORTAL_LINGER"),
         )

@@ -17,6 +17,7 @@ def campus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackCampus]:
         swarm_rig(3, images=[f"bitgoeul-{name}" for name in IMAGES]) as rig,
         stack_campus(rig, tmp_path_factory.mktemp("deployed") / "campus") as campus,
     ):
+        campus.start()
         yield campus
 
 

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 from capabilities import assert_no_rights_are_left
+from class_play import Play
 from stack_campus import NETWORK, StackCampus
-from waiting import wait_for
+from swarm_node import Node
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -72,4 +73,28 @@ def test_every_layer_of_the_sandbox_holds_where_work_is_marked(campus: StackCamp
 
 def test_the_command_of_the_campus_runs_beside_it(campus: StackCampus) -> None:
     assert "Usage: bitgoeul" in campus.deploy("admin")
-    assert "in step" in wait_for("hub and portal agree", lambda: campus.deploy("admin", "doctor"), 60)
+    told = campus.deploy("admin", "doctor", "--site")
+    assert "http://portal:8010/services/portal/api/health, hub in step" in told
+    assert "postgresql+psycopg://campus:***@database/campus" in told
+
+
+def test_every_node_s_guard_finds_its_labs_network_guarded(campus: StackCampus) -> None:
+    for place in campus.containers("guard"):
+        campus.within(place, "python3", "-P", "-m", "hub_config.swarm_guard", "--healthy")
+
+
+def test_labs_reach_the_portal_and_neither_each_other_nor_the_database(campus: StackCampus, play: Play) -> None:
+    labs = campus.labs()
+    one, other = (labs[name] for name in sorted(labs)[:2])
+    networks = other[0].api.inspect_container(other[1])["NetworkSettings"]["Networks"]
+    assert reaches(campus, one, "portal", 8010)
+    assert reaches(campus, one, "hub", 8081)
+    assert reaches(campus, other, "127.0.0.1", 8888)
+    for host, port in ((networks[NETWORK]["IPAddress"], 8888), ("proxy", 8001), ("database", 5432)):
+        assert not reaches(campus, one, host, port)
+
+
+def reaches(campus: StackCampus, place: tuple[Node, str], host: str, port: int) -> bool:
+    """Whether a lab comes to speak with that port."""
+    code = f"import socket\ntry: socket.create_connection(({host!r}, {port}), 5); print(1)\nexcept OSError: print(0)"
+    return campus.within(place, "python", "-c", code).strip() == "1"

@@ -28,10 +28,12 @@ class StackCampus(CampusAddress):
     """A stack in the folder `data`, which every node of the rig has at the same path."""
 
     rig: Rig = field(kw_only=True)
+    #: what the stack is called, and its volume begins with
+    name: str = field(default="bitgoeul", kw_only=True)
 
     def initialize(self) -> None:
         """`bitgoeul init`, the hardware that the Swarm tells of, and the nodes' labels."""
-        initialize(self, {"BITGOEUL_RESOLVE_IMAGE": "never"})
+        initialize(self, {"BITGOEUL_RESOLVE_IMAGE": "never", "COMPOSE_PROJECT_NAME": self.name})
         write_hardware(self.data / "site", "bitgoeul-lab-cpu")
         self.rig.manager.docker(
             *("node", "update", "--label-add", "bitgoeul.hub=yes", "--label-add", "bitgoeul.database=yes"),
@@ -57,40 +59,61 @@ class StackCampus(CampusAddress):
     def start(self) -> None:
         """`deploy/swarm up`; returns when people can come in, and every service is complete."""
         self.deploy("up")
+        self.wait_until_complete()
+
+    def wait_until_complete(self) -> None:
         try:
             wait_for("the stack's start", lambda: self.is_open() and self.is_complete(), START_SECONDS, every=0.5)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.last_words()}") from None
 
+    def stop(self) -> None:
+        """`deploy/swarm down`, labs with it; returns when nothing of it runs."""
+        self.forget_people()
+        manager = self.rig.manager
+        for service in manager.api.services(filters={"label": "kr.bitgoeul.user"}):
+            manager.docker("service", "rm", service["ID"])
+        self.deploy("down")
+        wait_for("the stack is gone", lambda: not any(node.api.containers() for node in self._on), 120, every=0.5)
+
     def is_complete(self) -> bool:
-        """Whether each service has as many tasks as it should, all of them healthy."""
+        """Whether each service has as many tasks as it should, all of them healthy: by the Swarm, and by the nodes."""
         states = self.states()
-        return bool(states) and all(have == want for have, want in states.values())
+        return bool(states) and all(have == want == self._healthy(name) for name, (have, want) in states.items())
+
+    def _healthy(self, service: str) -> int:
+        label = f"com.docker.swarm.service.name={self.name}_{service}"
+        found = [one for node in self._on for one in node.api.containers(filters={"label": label})]
+        return sum("(health: starting)" not in one["Status"] and "(unhealthy)" not in one["Status"] for one in found)
 
     def states(self) -> dict[str, tuple[int, int]]:
         """How many tasks of each service run, and how many should."""
-        listed = self.rig.manager.docker("stack", "services", "bitgoeul", "--format", "{{.Name}} {{.Replicas}}")
+        listed = self.rig.manager.docker("stack", "services", self.name, "--format", "{{.Name}} {{.Replicas}}")
         found: dict[str, tuple[int, int]] = {}
         for line in listed.splitlines():
             name, replicas = line.split()[:2]
             have, want = replicas.split("/")
-            found[name.removeprefix("bitgoeul_")] = (int(have), int(want))
+            found[name.removeprefix(f"{self.name}_")] = (int(have), int(want))
         return found
 
     def specs(self) -> dict[str, dict[str, Any]]:
         """The specifications of the stack's services, by name."""
-        listed = self.rig.manager.api.services(filters={"label": "com.docker.stack.namespace=bitgoeul"})
-        return {one["Spec"]["Name"].removeprefix("bitgoeul_"): one["Spec"] for one in listed}
+        listed = self.rig.manager.api.services(filters={"label": f"com.docker.stack.namespace={self.name}"})
+        return {one["Spec"]["Name"].removeprefix(f"{self.name}_"): one["Spec"] for one in listed}
+
+    @property
+    def _on(self) -> list[Node]:
+        return [node for node in self.rig.nodes if node.is_on]
 
     def containers(self, service: str) -> list[tuple[Node, str]]:
         """Where a service runs, and in which container there."""
-        label = f"com.docker.swarm.service.name=bitgoeul_{service}"
-        return [(node, one["Id"]) for node in self.rig.nodes for one in node.api.containers(filters={"label": label})]
+        label = f"com.docker.swarm.service.name={self.name}_{service}"
+        return [(node, one["Id"]) for node in self._on for one in node.api.containers(filters={"label": label})]
 
     def labs(self) -> dict[str, tuple[Node, str]]:
         """The labs that run: whose, on which node, in which container."""
         found: dict[str, tuple[Node, str]] = {}
-        for node in self.rig.nodes:
+        for node in self._on:
             for one in node.api.containers(filters={"label": "kr.bitgoeul.user"}):
                 found[one["Labels"]["kr.bitgoeul.user"]] = (node, one["Id"])
         return found
@@ -104,12 +127,11 @@ class StackCampus(CampusAddress):
         return said
 
     def last_words(self) -> str:
-        tasks = self.rig.manager.docker(
-            *("stack", "ps", "bitgoeul", "--no-trunc"),
-            *("--format", "{{.Name}} {{.Image}} on {{.Node}}: {{.CurrentState}} {{.Error}}"),
-        )
-        texts = [tasks]
-        for node in self.rig.nodes:
+        texts = [
+            f"{task['Status']['State']} on {task.get('NodeID')}: {task['Status'].get('Err', '')}"
+            for task in self.rig.manager.api.tasks()
+        ]
+        for node in self._on:
             for one in node.api.containers(all=True):
                 log = node.api.logs(one["Id"], tail=25).decode(errors="replace")
                 texts.append(f"--- {node.name} {one['Names'][0]}: {one['Status']}\n{log}")
@@ -117,12 +139,11 @@ class StackCampus(CampusAddress):
 
 
 @contextmanager
-def stack_campus(rig: Rig, folder: Path) -> Iterator[StackCampus]:
-    """A stack, deployed and complete."""
-    campus = StackCampus(folder, PORT, rig.manager.address, rig=rig)
+def stack_campus(rig: Rig, folder: Path, name: str = "bitgoeul") -> Iterator[StackCampus]:
+    """A stack, initialized, not yet deployed."""
+    campus = StackCampus(folder, PORT, rig.manager.address, rig=rig, name=name)
     campus.initialize()
     try:
-        campus.start()
         yield campus
     finally:
         campus.forget_people()

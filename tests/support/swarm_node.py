@@ -118,6 +118,11 @@ class Node:
             time.sleep(0.1)
 
     @property
+    def is_on(self) -> bool:
+        """Whether the node has power."""
+        return self._process is not None
+
+    @property
     def ended(self) -> int | None:
         """The exit status of an engine that ended by itself; None while it lives, or is switched off."""
         return self._process.poll() if self._process is not None else None
