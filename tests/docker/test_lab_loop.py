@@ -134,6 +134,22 @@ def test_a_lab_is_given_the_leased_device_and_no_other(campus: ContainerCampus) 
     assert campus.books.ended(lease) == "stopped"
 
 
+def test_the_portal_is_told_which_device_a_lab_was_given(campus: ContainerCampus) -> None:
+    campus.enrol("sitter")
+    campus.token_of("sitter")
+    starter = threading.Thread(target=campus.ask_start, args=("sitter", "gpu-slice"))
+    with campus.engine.paused():
+        starter.start()
+        granted = wait_for("the lease", lambda: campus.books.lent().get("sitter"), 30)
+        [other] = DEVICES - {granted.device}
+        campus.books.move(granted.id, other)
+    starter.join()
+    wait_for("the lab", lambda: campus.server("sitter").get("ready"), 120)
+    asked = campus.container_of("sitter")["HostConfig"]["DeviceRequests"][0]["DeviceIDs"]
+    assert asked == [granted.device] == [campus.books.lent()["sitter"].device]
+    campus.stop_lab("sitter")
+
+
 def test_two_labs_hold_two_slices_and_a_third_is_sent_to_the_waiting_room(campus: ContainerCampus) -> None:
     labs = [campus.start_lab(name, "gpu-slice") for name in ("first", "second")]
     devices = {lab.container["HostConfig"]["DeviceRequests"][0]["DeviceIDs"][0] for lab in labs}

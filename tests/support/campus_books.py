@@ -116,6 +116,12 @@ class Books:
         with deciding(self.database) as session:
             end(session.get_one(Lease, lease), "over", datetime.now(UTC))
 
+    def move(self, lease: int, device: str) -> None:
+        """Write another free slice down for that lease than the one it was granted."""
+        with deciding(self.database) as session:
+            slice_id = session.scalars(select(Slice.id).where(Slice.device == device)).one()
+            session.get_one(Lease, lease).slice_id = slice_id
+
     def seen_by_engine(self, lease: int) -> bool:
         """Whether the portal was told that the engine has a lab of that lease."""
         with self.database.read() as session:
