@@ -7,12 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
-from container_campus import DESK, GATEWAY, HUB, IMAGE, PROXY, PROXY_API, PUBLIC, ContainerCampus
+from container_campus import GATEWAY, HUB, IMAGE, PROXY, PROXY_API, PUBLIC, ContainerCampus
 from engines import engine_has
 from own_engine import NEEDED, OwnEngine, can_run, own_engine
 
 __all__ = [
-    "DESK",
     "GATEWAY",
     "HUB",
     "IMAGE",

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import httpx
 
 from bench.class_start import enrol
-from bench.container_people import DESK, PROXY, ContainerCampus, OwnEngine
+from bench.container_people import PROXY, ContainerCampus, OwnEngine
 from bench.people import wait_for
 from bench.spawn_client import click_at_once, first_answer
 from bench.spawn_look import Start
@@ -69,7 +69,8 @@ class Ours(ContainerCampus):
 
     def open(self, people: int) -> list[str]:
         """Start everything; the names of so many people who may start a lab."""
-        (self.data / "jupyterhub_config.d" / "10-tests.py").unlink()
+        for file in ("jupyterhub_config.d/10-tests.py", "hardware.yaml"):
+            (self.data / file).unlink()
         settings = PortalSettings.from_environment(self.environment)
         migrate(settings.database_url)
         database = Database(settings.database_url)
@@ -80,12 +81,6 @@ class Ours(ContainerCampus):
         with ThreadPoolExecutor(4) as several:
             list(several.map(self.token_of, names))
         return names
-
-    def start(self) -> None:
-        """The network, the fence, then everything: the portal itself stands where tests have a lease desk."""
-        self.start_around()
-        self.start_hub()
-        self.start_portal(DESK)
 
 
 class OurWay:

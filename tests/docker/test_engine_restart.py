@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from container_campus import IMAGE, ContainerCampus, Lab
+from container_campus import IMAGE, ContainerCampus
+from container_lab import Lab
 from own_engine import own_engine
 from waiting import wait_for
 
@@ -44,7 +45,7 @@ def test_labs_that_ended_with_their_engine_are_put_away_and_people_start_again_w
     # by the hub, or where the engine could not be asked at that moment, by the warden, who waits a minute
     wait_for("what is left of them is put away", lambda: not mortal.containers(), 150)
     for lease in leases:
-        assert [call["reason"] for call in mortal.calls(f"/leases/{lease}/ended")] == ["lost"]
+        assert (mortal.books.ended(int(lease)), mortal.told(lease, "ended")) == ("lost", 1)
 
     again = {name: mortal.start_lab(name, profile) for name, profile in PEOPLE.items()}
     for name, lab in again.items():

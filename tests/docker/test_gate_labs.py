@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container_campus import IMAGE, ContainerCampus
+from container_campus import DEVICES, IMAGE, ContainerCampus
 from gate_process import GateProcess
 from own_engine import OwnEngine, own_engine
 from waiting import wait_for
@@ -95,7 +95,8 @@ def test_a_lab_starts_works_stops_and_its_home_is_kept(campus: ContainerCampus, 
 def test_a_lab_with_a_slice_starts(campus: ContainerCampus, gate: GateProcess) -> None:
     lab = campus.start_lab("painter", "gpu-slice")
     [asked] = lab.container["HostConfig"]["DeviceRequests"]
-    assert asked["DeviceIDs"][0] in campus.hardware["gpu-slice"]["devices"]
+    assert asked["DeviceIDs"] == [campus.books.lent()["painter"].device]
+    assert asked["DeviceIDs"][0] in DEVICES
     campus.stop_lab("painter")
     assert gate.refused == []
 
@@ -103,9 +104,7 @@ def test_a_lab_with_a_slice_starts(campus: ContainerCampus, gate: GateProcess) -
 def test_a_grading_server_writes_its_offering_s_folder_as_the_hub_s_account(
     campus: ContainerCampus, gate: GateProcess
 ) -> None:
-    campus.enrol("grading-python")
-    campus.api("POST", "/groups/grading-servers")
-    campus.api("POST", "/groups/grading-servers/users", {"users": ["grading-python"]})
+    campus.add_offering("python")
     started = campus.api("POST", "/users/grading-python/server")
     assert started.status_code in (201, 202), started.text
 
@@ -131,16 +130,11 @@ def test_an_image_is_pulled_and_the_registry_s_answer_is_heard(campus: Container
 def test_the_warden_sees_labs_and_removes_one_whose_lease_has_ended(campus: ContainerCampus, gate: GateProcess) -> None:
     lab = campus.start_lab("watched", "gpu-slice")
     container = lab.container["Id"]
-    lease = int(lab.container["Config"]["Labels"]["kr.bitgoeul.lease"])
-
-    def is_told() -> bool:
-        return any(lease == server["lease"] for call in campus.calls("/engine") for server in call["servers"])
-
-    wait_for("the warden tells of it", is_told, 60)
-    (campus.data / "remove.json").write_text(f"[{lease}]")
-    try:
-        wait_for("its end", lambda: container not in [one["Id"] for one in campus.containers()], 60)
-    finally:
-        (campus.data / "remove.json").unlink()
+    lease = campus.lease_of("watched")
+    wait_for("the warden tells of it", lambda: campus.books.seen_by_engine(lease), 60)
+    campus.books.end(lease)
+    # the portal gives the hub half a minute to stop it
+    wait_for("its end", lambda: container not in [one["Id"] for one in campus.containers()], 90)
+    assert f"Removing the lab of watched ({container[:12]}, " in campus.hub_log
     assert "can't be looked at" not in campus.hub_log
     assert gate.refused == []

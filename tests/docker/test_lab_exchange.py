@@ -6,42 +6,59 @@ import os
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import nbformat
 import pytest
 from answers import solve, source_notebook
-from container_campus import ContainerCampus, Lab
+from container_campus import ContainerCampus
+from container_lab import Lab
 from engines import IMAGE as MARKING
 from waiting import wait_for
 
-from cohorts.database import Database, migrate
+from cohorts.models import Role
+from courses.catalogue import load_catalogue
 from grader.assignments import find_assignment
-from portal.demo import seed_demonstration
+from grader.storage import Storage
+from portal.campus import open_cohort
+from portal.demo import SeedHouse
 from portal.settings import PortalSettings
 
 pytestmark = [pytest.mark.labs, pytest.mark.timeout(600)]
+
+COHORT = "jc-2026-9"
+LEARNERS = ("seoyeon", "dohyun")
 
 
 @pytest.fixture(scope="module")
 def course(campus: ContainerCampus) -> str:
     """An offering with people, of which one assignment is released."""
     settings = PortalSettings.from_environment(campus.environment)
-    migrate(settings.database_url)
-    database = Database(settings.database_url)
-    try:
-        seed_demonstration(database, settings, now=datetime.now(UTC))
-    finally:
-        database.close()
-    campus.start_portal()
+    catalogue = load_catalogue(settings.courses)
+    house = SeedHouse(settings, campus.books.database, Storage(settings.storage), catalogue)
+    now = datetime.now(UTC)
+    today = now.astimezone(ZoneInfo(settings.timezone)).date()
+    monday = today - timedelta(days=today.weekday())
+    open_cohort(house, cohort_id=COHORT, track="job-conversion", starts_on=monday, title="직무전환", now=now)
+    campus.enrol("prof-lee", cohort=COHORT, role=Role.INSTRUCTOR)
+    campus.enrol(*LEARNERS, cohort=COHORT)
     mine = portal(campus, "prof-lee", "GET", "/me/offerings")
     assert mine.status_code == 200, mine.text
     found = next(str(one["id"]) for one in mine.json() if one["id"].endswith("python-data"))
+    wait_for("the hub knows the course's people", lambda: knows_people(campus, found), 60)
     released = portal(campus, "prof-lee", "POST", f"/offerings/{found}/assignments/first-steps/release")
     assert released.status_code == 201, released.text
     return found
+
+
+def knows_people(campus: ContainerCampus, course: str) -> bool:
+    """Whether the portal has told the hub who teaches and who learns."""
+    groups = {f"formgrade-{course}": {"prof-lee"}, f"nbgrader-{course}": set(LEARNERS)}
+    told = {name: campus.api("GET", f"/groups/{name}") for name in groups}
+    return all(answer.is_success and groups[name] <= set(answer.json()["users"]) for name, answer in told.items())
 
 
 def portal(campus: ContainerCampus, name: str, method: str, path: str) -> httpx.Response:
@@ -57,7 +74,7 @@ def press(lab: Any, button: str, course: str) -> dict[str, Any]:
 
 
 def test_a_learner_fetches_works_and_submits_from_within_a_container(campus: ContainerCampus, course: str) -> None:
-    lab = campus.start_lab("minji")
+    lab = campus.start_lab("seoyeon")
     fetched = press(lab, "fetch", course)
     assert fetched["success"], fetched
     assert lab.run("ls", f"/home/learner/{course}")[1].split() == ["first-steps"]
@@ -65,9 +82,9 @@ def test_a_learner_fetches_works_and_submits_from_within_a_container(campus: Con
     assert submitted["success"], submitted
     rows = portal(campus, "prof-lee", "GET", f"/offerings/{course}/assignments/first-steps/submissions")
     assert rows.status_code == 200, rows.text
-    [row] = [row for row in rows.json() if row["username"] == "minji"]
+    [row] = [row for row in rows.json() if row["username"] == "seoyeon"]
     assert row["attempts"] == 1, row
-    campus.stop_lab("minji")
+    campus.stop_lab("seoyeon")
 
 
 @pytest.mark.docker
@@ -103,10 +120,8 @@ def test_work_handed_in_from_a_container_is_marked_in_a_container_and_its_feedba
 
 def mark_in_containers(campus: ContainerCampus, course: str) -> None:
     """Let the assignment name an image, as its course.yaml may."""
-    database = Database(campus.environment["BITGOEUL_DATABASE_URL"])
-    with database.write() as session:
+    with campus.books.database.write() as session:
         find_assignment(session, course, "first-steps").image = MARKING
-    database.close()
 
 
 def run_worker(campus: ContainerCampus) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import docker
 import docker.errors
 import pytest
-from container_campus import HARDWARE, IMAGE, ContainerCampus
+from container_campus import IMAGE, ContainerCampus
 from docker.utils import kwargs_from_env
 from waiting import wait_for
 from world import SILENT, SITE, World
@@ -20,13 +20,14 @@ from hub_config.leases import Hardware
 
 pytestmark = [pytest.mark.labs, pytest.mark.timeout(600)]
 
+Change = Callable[[Mapping[str, Mapping[str, Any]]], None]
+
 
 @pytest.fixture
-def hardware(campus: ContainerCampus) -> Iterator[dict[str, Any]]:
-    """What the desk grants, to be changed for one test."""
-    changed: dict[str, Any] = {name: dict(one) for name, one in HARDWARE.items()}
-    yield changed
-    campus.say_hardware(HARDWARE)
+def change_hardware(campus: ContainerCampus) -> Iterator[Change]:
+    """Changes what the campus lends, for one test."""
+    yield campus.change_hardware
+    campus.change_hardware({})
 
 
 def left_of(campus: ContainerCampus, name: str) -> list[Any]:
@@ -34,25 +35,22 @@ def left_of(campus: ContainerCampus, name: str) -> list[Any]:
 
 
 def test_an_image_that_is_nowhere_is_named_and_the_slice_given_back(
-    campus: ContainerCampus, hardware: dict[str, Any]
+    campus: ContainerCampus, change_hardware: Change
 ) -> None:
-    hardware["gpu-slice"]["image"] = "bitgoeul-no-such-image"
-    campus.say_hardware(hardware)
-    refused = campus.ask_start("unlucky", "gpu-slice")
-    assert refused.status_code == 503
-    message = refused.json()["message"]
+    change_hardware({"gpu-slice": {"image": "bitgoeul-no-such-image"}})
+    status, message = campus.refusal("unlucky", "gpu-slice")
+    assert status == 503
     assert "bitgoeul-no-such-image" in message
     assert "이미지" in message
     assert "image" in message
-    assert campus.calls("/ended")[-1]["reason"] == "failed"
+    assert campus.books.ends_of("unlucky") == ["failed"]
     assert left_of(campus, "unlucky") == []
 
 
 def test_an_image_that_takes_long_keeps_nobody_else_waiting(
-    campus: ContainerCampus, hardware: dict[str, Any], world: World
+    campus: ContainerCampus, change_hardware: Change, world: World
 ) -> None:
-    hardware["gpu-slice"]["image"] = f"{SITE}:{SILENT}/bitgoeul-lab-gpu"
-    campus.say_hardware(hardware)
+    change_hardware({"gpu-slice": {"image": f"{SITE}:{SILENT}/bitgoeul-lab-gpu"}})
     answers: list[Any] = []
     slow = threading.Thread(target=lambda: answers.append(campus.ask_start("patient", "gpu-slice")))
     slow.start()
@@ -68,9 +66,11 @@ def test_an_image_that_takes_long_keeps_nobody_else_waiting(
 
 
 def test_hardware_that_doesn_t_exist_is_refused_with_the_portal_s_words(campus: ContainerCampus) -> None:
-    refused = campus.ask_start("dreamer", "quantum")
-    assert refused.status_code == 403
-    assert refused.json()["message"] == "quantum 장비가 없습니다.\nThere is no hardware quantum."
+    assert campus.refusal("dreamer", "quantum") == (
+        403,
+        "'quantum' 장비가 없습니다. 있는 장비: cpu, gpu-slice, absent.\n"
+        "There is no hardware 'quantum'; there is: cpu, gpu-slice, absent.",
+    )
 
 
 def test_a_lab_that_dies_while_it_starts_is_told_at_once_and_its_last_words_are_logged(campus: ContainerCampus) -> None:
@@ -83,24 +83,21 @@ def test_a_lab_that_dies_while_it_starts_is_told_at_once_and_its_last_words_are_
     wait_for("the start is given up, and its lease given back", lambda: not campus.server("breaker"), 60)
     assert "reason=died" in campus.hub_log
     assert "the last words" in campus.hub_log
-    assert campus.calls("/ended")[-1]["reason"] == "failed"
+    assert campus.books.ends_of("breaker") == ["failed"]
     assert left_of(campus, "breaker") == []
 
 
 def test_a_grading_server_without_its_folder_says_what_to_do(campus: ContainerCampus) -> None:
-    campus.enrol("grading-nowhere")
-    campus.api("POST", "/groups/grading-servers")
-    campus.api("POST", "/groups/grading-servers/users", {"users": ["grading-nowhere"]})
-    refused = campus.api("POST", "/users/grading-nowhere/server")
+    grader = campus.add_offering("nowhere")
+    refused = campus.api("POST", f"/users/{grader}/server")
     assert refused.status_code == 409
     assert "folder of the course" in refused.json()["message"]
 
 
 def test_a_limit_of_the_disk_that_the_engine_can_t_give_is_said_once_and_labs_are_read_only_instead(
-    campus: ContainerCampus, hardware: dict[str, Any]
+    campus: ContainerCampus, change_hardware: Change
 ) -> None:
-    hardware["cpu"]["disk"] = 1 << 30
-    campus.say_hardware(hardware)
+    change_hardware({"cpu": {"disk": "1G"}})
     for name in ("limited", "limited-too"):
         lab = campus.start_lab(name)
         assert lab.container["HostConfig"]["ReadonlyRootfs"]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container_campus import DESK, GATEWAY, HUB, IMAGE, PROXY_API, PUBLIC, ContainerCampus, Lab
+from container_campus import GATEWAY, HUB, IMAGE, PORTAL, PROXY_API, PUBLIC, ContainerCampus
+from container_lab import Lab
 from own_engine import OwnEngine
 from waiting import wait_for
 from world import INTERNET, METADATA, OTHER_SITE, SITE, World
@@ -90,7 +91,7 @@ def _reached(engine: OwnEngine, host: str, port: int) -> bool:
 
 def test_a_lab_reaches_the_hub_s_api_and_the_portal(lab: Lab) -> None:
     assert call(lab, GATEWAY, HUB) == "open"
-    assert call(lab, GATEWAY, DESK) == "open"
+    assert call(lab, GATEWAY, PORTAL) == "open"
     answer = lab.python(f"import urllib.request as u; print(u.urlopen('http://{GATEWAY}:{HUB}/hub/api').status)")
     assert answer == "200"
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 
-import httpx
 import pytest
-from container_campus import ContainerCampus, Lab
+from container_campus import DEVICES, ContainerCampus
+from container_lab import Lab
 from waiting import wait_for
+
+from gpus.models import LeaseState
 
 pytestmark = [pytest.mark.labs, pytest.mark.timeout(600)]
 
@@ -71,7 +72,7 @@ def test_a_lab_s_name_and_labels_say_whose_it_is(campus: ContainerCampus, lab: L
     labels = container["Config"]["Labels"]
     assert (labels["kr.bitgoeul.user"], labels["kr.bitgoeul.lease"]) == ("minji", "")
     request = labels["kr.bitgoeul.request"]
-    assert request in [call["request"] for call in campus.calls("/grants")]
+    assert f"minji gets cpu [request {request}]" in campus.portal_log
     assert f"[request {request}]" in campus.hub_log
 
 
@@ -123,22 +124,41 @@ def test_a_lab_is_given_the_leased_device_and_no_other(campus: ContainerCampus) 
     already = len(asked.read_text().split()) if asked.exists() else 0
     lab = campus.start_lab("painter", "gpu-slice")
     [device] = lab.container["HostConfig"]["DeviceRequests"][0]["DeviceIDs"]
-    assert device in campus.hardware["gpu-slice"]["devices"]
+    assert device in DEVICES
     # what the engine told the runtime's hook when the container started
     assert asked.read_text().split()[already:] == [f"NVIDIA_VISIBLE_DEVICES={device}"]
-    lease = int(lab.container["Config"]["Labels"]["kr.bitgoeul.lease"])
-    assert campus.calls(f"/leases/{lease}/running")[0]["device"] == device
+    lease, lent = campus.lease_of("painter"), campus.books.lent()["painter"]
+    assert campus.told(lease, "running") == 1
+    assert (lent.id, lent.device, lent.state) == (lease, device, LeaseState.RUNNING)
     campus.stop_lab("painter")
-    assert campus.calls(f"/leases/{lease}/ended")[0]["reason"] == "stopped"
+    assert campus.books.ended(lease) == "stopped"
+
+
+def test_the_portal_is_told_which_device_a_lab_was_given(campus: ContainerCampus) -> None:
+    campus.enrol("sitter")
+    campus.token_of("sitter")
+    starter = threading.Thread(target=campus.ask_start, args=("sitter", "gpu-slice"))
+    with campus.engine.paused():
+        starter.start()
+        granted = wait_for("the lease", lambda: campus.books.lent().get("sitter"), 30)
+        [other] = DEVICES - {granted.device}
+        campus.books.move(granted.id, other)
+    starter.join()
+    wait_for("the lab", lambda: campus.server("sitter").get("ready"), 120)
+    asked = campus.container_of("sitter")["HostConfig"]["DeviceRequests"][0]["DeviceIDs"]
+    assert asked == [granted.device] == [campus.books.lent()["sitter"].device]
+    campus.stop_lab("sitter")
 
 
 def test_two_labs_hold_two_slices_and_a_third_is_sent_to_the_waiting_room(campus: ContainerCampus) -> None:
     labs = [campus.start_lab(name, "gpu-slice") for name in ("first", "second")]
     devices = {lab.container["HostConfig"]["DeviceRequests"][0]["DeviceIDs"][0] for lab in labs}
-    assert devices == set(campus.hardware["gpu-slice"]["devices"])
-    refused = campus.ask_start("third", "gpu-slice")
-    assert refused.status_code == 409
-    assert "No GPU slice is free" in refused.json()["message"]
+    assert devices == DEVICES
+    status, message = campus.refusal("third", "gpu-slice")
+    assert status == 409
+    assert "GPU 2개가 모두 쓰이고 있습니다. 대기 순서는 1번입니다" in message
+    assert "All 2 GPUs are in use. You are number 1 in the queue" in message
+    assert campus.books.waiting() == ["third"]
     campus.stop_lab("first")
     campus.start_lab("third", "gpu-slice")
     for name in ("second", "third"):
@@ -147,16 +167,11 @@ def test_two_labs_hold_two_slices_and_a_third_is_sent_to_the_waiting_room(campus
 
 def test_the_spawn_page_is_told_what_happens_in_both_languages(campus: ContainerCampus) -> None:
     campus.enrol("waiter")
-    token = campus.token_of("waiter")
+    campus.token_of("waiter")
     starter = threading.Thread(target=campus.ask_start, args=("waiter",))
     starter.start()
     wait_for("the start begins", lambda: campus.server("waiter"))
-    events = []
-    url = f"{campus.url}/hub/api/users/waiter/server/progress"
-    with httpx.stream("GET", url, headers={"Authorization": f"token {token}"}, timeout=120) as stream:
-        for line in stream.iter_lines():
-            if line.startswith("data:"):
-                events.append(json.loads(line.removeprefix("data:")))
+    events = campus.progress("waiter")
     starter.join()
     assert events[-1].get("ready"), events
     told = [event for event in events if "lang=" in event.get("html_message", "")]

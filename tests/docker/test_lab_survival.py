@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from container_campus import IMAGE, ContainerCampus, Lab
+from container_campus import IMAGE, ContainerCampus
+from container_lab import Lab
 from waiting import wait_for
 
 pytestmark = [pytest.mark.labs, pytest.mark.timeout(600)]
+
+#: what the warden says when the portal didn't take its report
+UNTOLD = "The portal could not be told"
 
 
 @pytest.fixture(scope="module")
@@ -75,22 +80,22 @@ def test_a_start_while_the_engine_is_away_is_refused_in_a_sentence_and_works_whe
 ) -> None:
     campus.engine.stop()
     try:
-        refused = campus.ask_start("early", "gpu-slice")
+        status, message = campus.refusal("early", "gpu-slice")
     finally:
         campus.engine.start()
-    assert refused.status_code == 503
-    assert "컨테이너 엔진이 응답하지 않아" in refused.json()["message"]
-    assert campus.calls("/ended")[-1]["reason"] == "failed"
+    assert status == 503
+    assert "컨테이너 엔진이 응답하지 않아" in message
+    assert campus.books.ends_of("early") == ["failed"]
     campus.start_lab("early", "gpu-slice")
     campus.stop_lab("early")
 
 
 def test_a_lab_that_dies_is_noticed_put_away_and_its_slice_returned(campus: ContainerCampus) -> None:
     lab = campus.start_lab("faller", "gpu-slice")
-    lease = lab.container["Config"]["Labels"]["kr.bitgoeul.lease"]
+    lease = campus.lease_of("faller")
     campus.engine.api.kill(lab.container["Id"])
-    wait_for("the lab is missed", lambda: campus.calls(f"/leases/{lease}/ended"), 60)
-    assert campus.calls(f"/leases/{lease}/ended")[0]["reason"] == "lost"
+    wait_for("the lab is missed", lambda: campus.books.ended(lease), 60)
+    assert campus.books.ended(lease) == "lost"
     wait_for("its server is gone", lambda: not campus.server("faller"), 30)
     assert [one for one in campus.containers() if one["Labels"]["kr.bitgoeul.user"] == "faller"] == []
     assert "faller ended: exit status 137" in campus.hub_log
@@ -128,6 +133,11 @@ def _ask_and_forget(campus: ContainerCampus, name: str) -> None:
 
 def test_the_warden_removes_nobody_s_labs_and_those_whose_lease_has_ended(campus: ContainerCampus, lab: Lab) -> None:
     api = campus.engine.api
+    campus.start_lab("borrower", "gpu-slice")
+    lease = campus.lease_of("borrower")
+    wait_for("the portal hears of it", lambda: campus.books.seen_by_engine(lease), 30)
+    campus.stop_lab("borrower")
+    untold = campus.hub_log.count(UNTOLD)
 
     def stray(user: str, lease: str) -> str:
         labels = {"kr.bitgoeul.campus": "test", "kr.bitgoeul.user": user, "kr.bitgoeul.lease": lease}
@@ -135,20 +145,15 @@ def test_the_warden_removes_nobody_s_labs_and_those_whose_lease_has_ended(campus
         api.start(made)
         return str(made)
 
-    nobodys, ended = stray("김민지", ""), stray("survivor", "4711")
+    nobodys, ended = stray("김민지", ""), stray("survivor", str(lease))
 
     def there() -> set[str]:
         return {one["Id"] for one in campus.containers()}
 
     assert {nobodys, ended} <= there()
-    (campus.data / "remove.json").write_text("[4711]")
-    try:
-        wait_for("the lease's container is gone", lambda: ended not in there(), 40)
-    finally:
-        (campus.data / "remove.json").unlink()
+    # the portal gives the hub half a minute to stop it
+    wait_for("the lease's container is gone", lambda: ended not in there(), 70)
+    assert re.search(rf"survivor \({ended[:12]}, .*\): the portal says that its lease has ended", campus.hub_log)
     wait_for("nobody's container is gone", lambda: nobodys not in there(), 150)
     assert lab.container["State"]["Running"]
-    told = [server for call in campus.calls("/engine") for server in call["servers"]]
-    assert (4711, "survivor") in {(server["lease"], server["username"]) for server in told}
-    assert told[0].keys() == {"lease", "username", "device", "node"}
-    assert not any(server["username"] == "김민지" for server in told), "a lab without a lease is none of the portal's"
+    assert campus.hub_log.count(UNTOLD) == untold, "a lab without a lease is none of the portal's, which refuses it"

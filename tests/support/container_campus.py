@@ -1,7 +1,7 @@
 """A campus whose labs are containers of an engine of its own: real proxy, hub and portal on the engine's machine.
 
-Only the lease desk is a stand-in (lease_desk.py). The hub listens at the gateway of the labs' network, as on a machine
-without Compose.
+Hub and portal listen at the gateway of the labs' network, as on a machine without Compose. What is lent are slices that
+the hardware file declares; the engine only believes that it has them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
-import websocket
+from campus_books import WALK_INS, Books, write_hardware
+from container_lab import Lab
 from own_engine import OwnEngine
 from waiting import wait_for
 
-from hub_config.environment import Environment
-from hub_config.lab_network import read_lab_network
+from cohorts.models import Role
 from portal.campus_tree import Addresses, build_environment, prepare_data
 from portal.demo import demo_password
 
@@ -33,14 +35,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 IMAGE = "bitgoeul-lab-cpu"
 GATEWAY = "10.213.0.1"
-PUBLIC, HUB, DESK, PORTAL, PROXY_API = 8000, 8081, 8010, 8011, 8001
-HARDWARE = {
-    "cpu": {"image": IMAGE, "memory": 1 << 30, "cpus": 1.0, "shm": 64 << 20, "pids": 256, "disk": 0},
-    "gpu-slice": {
-        **{"image": IMAGE, "memory": 1 << 30, "cpus": 1.0, "shm": 64 << 20, "pids": 256, "disk": 0},
-        "devices": ["GPU-11111111-aaaa", "MIG-22222222-bbbb"],
-    },
-    "absent": {"image": "bitgoeul-no-such-image", "memory": 0, "cpus": 0, "shm": 0, "pids": 0, "disk": 0},
+PUBLIC, HUB, PORTAL, PROXY_API = 8000, 8081, 8010, 8001
+DEVICES = {"GPU-11111111-aaaa", "MIG-22222222-bbbb"}
+USUAL = {"image": IMAGE, "memory": "1G", "cpus": 1, "shm": "64M", "pids": 256}
+PROFILES: dict[str, dict[str, Any]] = {
+    "cpu": {**USUAL, "title": {"ko": "CPU", "en": "CPU"}},
+    "gpu-slice": {**USUAL, "title": {"ko": "GPU 조각", "en": "GPU slice"}, "kind": "GPU"},
+    "absent": {**USUAL, "title": {"ko": "없는 이미지", "en": "No image"}, "image": "bitgoeul-no-such-image"},
 }
 
 
@@ -65,7 +66,6 @@ class ContainerCampus:
     engine: OwnEngine
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
-    hardware: dict[str, Any] = field(default_factory=lambda: json.loads(json.dumps(HARDWARE)))
     #: who the hub is, besides root: an account that may read this test's Python wherever it lies, and no more
     account: int | None = None
     _programs: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class ContainerCampus:
         prepare_data(self.data)
         self.lease_token = secrets.token_hex(32)
         self.environment = build_environment(
-            os.environ, self.data, Addresses(self.engine.address, PUBLIC, HUB, DESK, PROXY_API)
+            os.environ, self.data, Addresses(self.engine.address, PUBLIC, HUB, PORTAL, PROXY_API)
         ) | {
             "DOCKER_HOST": self.engine.host,
             "BITGOEUL_SPAWNER": "docker",
@@ -83,12 +83,12 @@ class ContainerCampus:
             "BITGOEUL_LEASE_TOKEN": self.lease_token,
             "BITGOEUL_HUB_LISTEN": GATEWAY,
             "BITGOEUL_HUB_API_URL": f"http://{GATEWAY}:{HUB}/hub/api",
-            "BITGOEUL_PORTAL_URL": f"http://{GATEWAY}:{DESK}/services/portal",
+            "BITGOEUL_PORTAL_URL": f"http://{GATEWAY}:{PORTAL}/services/portal",
             "BITGOEUL_ADMINS": "boss",
             "PYTHONPATH": str(ROOT),
             **self.settings,
         }
-        self.say_hardware(self.hardware)
+        self._declare({})
         (self.data / "jupyterhub_config.d").mkdir()
         (self.data / "jupyterhub_config.d" / "10-tests.py").write_text(ADDITIONS)
 
@@ -102,24 +102,41 @@ class ContainerCampus:
 
     @property
     def hub_log(self) -> str:
-        return (self.data / "logs" / "hub.log").read_text(errors="replace")
+        return self._log_of("hub")
 
-    def say_hardware(self, hardware: dict[str, Any]) -> None:
-        (self.data / "hardware.json").write_text(json.dumps(hardware))
+    @property
+    def portal_log(self) -> str:
+        return self._log_of("portal")
 
-    def calls(self, path: str) -> list[dict[str, Any]]:
-        """What the lease desk was told under `path`, oldest first."""
-        file = self.data / "calls.jsonl"
-        told = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        return [one["body"] | {"path": one["path"]} for one in told if path in one["path"]]
+    def _log_of(self, program: str) -> str:
+        return (self.data / "logs" / f"{program}.log").read_text(errors="replace")
+
+    @cached_property
+    def books(self) -> Books:
+        """The campus's own records."""
+        return Books(self.environment["BITGOEUL_DATABASE_URL"])
+
+    def told(self, lease: int | str, what: str) -> int:
+        """How often the hub told the portal that the server of that lease is `running`, or has `ended`."""
+        return self.portal_log.count(f"POST /services/portal/api/gpus/leases/{lease}/{what} 200 ")
+
+    def change_hardware(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Lend PROFILES, with these changes by name: write the file, and start the portal anew, which reads it then."""
+        self._declare(changes)
+        self._end("portal")
+        self.start_portal()
+
+    def _declare(self, changes: Mapping[str, Mapping[str, Any]]) -> None:
+        profiles = [{"name": name, **profile, **changes.get(name, {})} for name, profile in PROFILES.items()]
+        slices = [{"device": device, "kind": "GPU"} for device in sorted(DEVICES)]
+        nodes = [{"name": "node1", "slices": slices}]
+        write_hardware(self.data, {"profiles": profiles, "nodes": nodes, "rules": {"answer": "30s"}})
 
     def start(self) -> None:
-        """The network, the fence, then everything."""
+        """The network, the fence, then everything. A portal that finds no hub asks less and less often."""
         self.start_around()
-        desk = (GATEWAY, str(DESK), str(self.data), f"http://{GATEWAY}:{PORTAL}", self.lease_token)
-        self._run("desk", sys.executable, str(Path(__file__).with_name("lease_desk.py")), *desk)
-        wait_for("the lease desk", self._desk_answers, 20)
         self.start_hub()
+        self.start_portal()
 
     def start_around(self) -> None:
         """What labs and people meet first: the network, the fence, the proxy."""
@@ -132,14 +149,6 @@ class ContainerCampus:
             *("--api-ip", "127.0.0.1", "--api-port", str(PROXY_API), "--log-level", "warn"),
             *("--error-target", f"http://{GATEWAY}:{HUB}/hub/error"),
         )
-
-    def _desk_answers(self) -> bool:
-        try:
-            httpx.get(f"{self.url}/nothing", timeout=5)  # the proxy listens
-            self.engine.run(sys.executable, "-c", f"import socket; socket.create_connection(('{GATEWAY}', {DESK}))")
-        except (httpx.HTTPError, RuntimeError):
-            return False
-        return True
 
     def command(self, module: str, *arguments: str) -> str:
         """Run one of our modules on the engine's machine, and fail if it does."""
@@ -178,11 +187,11 @@ class ContainerCampus:
         self._programs["hub"].kill()
         self._programs["hub"].wait()
 
-    def start_portal(self, port: int = PORTAL) -> None:
-        """The real portal, behind the lease desk."""
-        self._run("portal", sys.executable, "-m", "portal.server", "--host", GATEWAY, "--port", str(port))
+    def start_portal(self) -> None:
+        self._run("portal", sys.executable, "-m", "portal.server", "--host", GATEWAY, "--port", str(PORTAL))
 
         def in_step() -> bool:
+            assert self._programs["portal"].poll() is None, self.portal_log[-4000:]
             try:
                 answer = httpx.get(f"{self.url}/services/portal/api/health", timeout=5)
                 return answer.status_code == 200 and answer.json().get("hub") == "in step"
@@ -198,23 +207,42 @@ class ContainerCampus:
             )
 
     def stop(self) -> None:
-        for name in ("hub", "portal", "desk", "proxy"):
-            if (process := self._programs.get(name)) and process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(30)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        for name in ("hub", "portal", "proxy"):
+            self._end(name)
+        if "books" in self.__dict__:
+            self.books.close()
+
+    def _end(self, name: str) -> None:
+        if (process := self._programs.get(name)) and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def api(self, method: str, path: str, body: Any = None, *, token: str | None = None) -> httpx.Response:
         """The hub's REST API, as the portal unless another token is given."""
         headers = {"Authorization": f"token {token or self.environment['BITGOEUL_PORTAL_TOKEN']}"}
         return httpx.request(method, f"{self.url}/hub/api{path}", json=body, headers=headers, timeout=150)
 
-    def enrol(self, *names: str) -> None:
-        """Put people on a roster, as the portal's sync does."""
-        assert self.api("POST", "/users", {"usernames": list(names)}).status_code in (201, 409)
+    def enrol(self, *names: str, cohort: str = WALK_INS, role: Role = Role.STUDENT) -> None:
+        """Put people on a roster; the hub needn't wait for the portal to tell it."""
+        if new := self.books.enrol(names, cohort, role):
+            answer = self.api("POST", "/users", {"usernames": new})
+            assert answer.status_code in (201, 409), answer.text
+
+    def add_offering(self, name: str) -> str:
+        """Open a course, and wait until the hub has the user of its grading server, whose name is returned."""
+        self.books.add_offering(name)
+        grader = f"grading-{name}"
+
+        def known() -> bool:
+            group = self.api("GET", "/groups/grading-servers")
+            return group.status_code == 200 and grader in group.json()["users"]
+
+        wait_for(f"the hub knows {grader}", known)
+        return grader
 
     def browser(self, name: str) -> httpx.Client:
         """Somebody's browser, signed in by the form."""
@@ -249,6 +277,24 @@ class ContainerCampus:
         body = {"user_options": {"profile": profile}}
         return self.api("POST", f"/users/{name}/server", body, token=self.token_of(name))
 
+    def progress(self, name: str) -> list[dict[str, Any]]:
+        """What the page of a start is told, to its end; nothing where the hub knows of no start."""
+        url = f"{self.url}/hub/api/users/{name}/server/progress"
+        headers = {"Authorization": f"token {self.token_of(name)}"}
+        with httpx.stream("GET", url, headers=headers, timeout=120) as page:
+            return [json.loads(line.removeprefix("data:")) for line in page.iter_lines() if line.startswith("data:")]
+
+    def refusal(self, name: str, profile: str) -> tuple[int, str]:
+        """The status and the words with which the hub doesn't start a lab: at once, or to whoever watches the start."""
+        answer = self.ask_start(name, profile)
+        if answer.status_code >= 400:
+            return answer.status_code, str(answer.json()["message"])
+        # between a start's failure and the end of what is put away after it, JupyterHub knows of no start at all
+        last = wait_for("the hub's word on the start", lambda: self.progress(name), 30)[-1]
+        assert last.get("failed"), last
+        status = re.findall(rf"Not starting {name}'s server : (\d+) ", self.hub_log)[-1]
+        return int(status), str(last["message"]).removeprefix("Spawn failed: ")
+
     def start_lab(self, name: str, profile: str = "cpu") -> Lab:
         answer = self.ask_start(name, profile)
         assert answer.status_code in (201, 202), f"{answer.text}\n{self.hub_log[-3000:]}"
@@ -265,92 +311,12 @@ class ContainerCampus:
         found: list[dict[str, Any]] = self.engine.api.containers(all=True, filters={"label": "kr.bitgoeul.campus=test"})
         return found
 
+    def lease_of(self, name: str) -> int:
+        """The lease that is written on somebody's lab."""
+        return int(self.container_of(name)["Config"]["Labels"]["kr.bitgoeul.lease"])
+
     def container_of(self, name: str) -> dict[str, Any]:
         """All that the engine says of somebody's lab."""
         [one] = [one for one in self.containers() if one["Labels"]["kr.bitgoeul.user"] == name]
         found: dict[str, Any] = self.engine.api.inspect_container(one["Id"])
         return found
-
-
-@dataclass
-class Lab:
-    """Somebody's running lab, from within and through the proxy."""
-
-    campus: ContainerCampus
-    owner: str
-
-    @property
-    def container(self) -> dict[str, Any]:
-        return self.campus.container_of(self.owner)
-
-    @property
-    def address(self) -> str:
-        return str(self.container["NetworkSettings"]["Networks"][self.campus.network]["IPAddress"])
-
-    def run(self, *command: str) -> tuple[int, str]:
-        """Run a command within, as the learner; its exit status and what it printed."""
-        api = self.campus.engine.api
-        run = api.exec_create(self.container["Id"], list(command))["Id"]
-        said = api.exec_start(run).decode(errors="replace")
-        return int(api.exec_inspect(run)["ExitCode"]), said
-
-    def python(self, script: str) -> str:
-        """What a Python script prints within."""
-        status, said = self.run("python", "-c", script)
-        assert status == 0, said
-        return said.strip()
-
-    def execute(self, code: str, seconds: float = 60) -> str:
-        """Run a cell as JupyterLab does, through the proxy's websocket; what it printed."""
-        kernel = self.call("POST", "/api/kernels", json={})
-        assert kernel.status_code == 201, kernel.text
-        with self.channels(kernel.json()["id"]) as wire:
-            return wire.execute(code, seconds)
-
-    def channels(self, kernel: str) -> Wire:
-        url = f"{self.campus.url}/user/{self.owner}/api/kernels/{kernel}/channels".replace("http", "ws", 1)
-        return Wire(url, self.campus.token_of(self.owner))
-
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        headers = {"Authorization": f"token {self.campus.token_of(self.owner)}"}
-        return httpx.request(
-            method, f"{self.campus.url}/user/{self.owner}{path}", headers=headers, timeout=60, **options
-        )
-
-
-class Wire:
-    """A kernel's websocket."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._socket = websocket.create_connection(url, header=[f"Authorization: token {token}"], timeout=60)
-
-    def __enter__(self) -> Wire:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.close()
-
-    def execute(self, code: str, seconds: float = 60) -> str:
-        """What a cell prints."""
-        number = secrets.token_hex(8)
-        header = {"msg_id": number, "msg_type": "execute_request", "username": "", "session": number, "version": "5.3"}
-        content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
-        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
-        self._socket.send(json.dumps(message))
-        self._socket.settimeout(seconds)
-        printed = ""
-        while True:
-            heard = json.loads(self._socket.recv())
-            if heard["parent_header"].get("msg_id") != number:
-                continue
-            if heard["msg_type"] == "stream":
-                printed += heard["content"]["text"]
-            if heard["msg_type"] == "error":
-                raise AssertionError("\n".join(heard["content"]["traceback"]))
-            if heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle":
-                return printed
-
-
-def lab_network(campus: ContainerCampus) -> Any:
-    """The campus's settings of its labs' network."""
-    return read_lab_network(Environment(campus.environment), campus="test", hub_api_url="", portal_url="")

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -146,6 +147,17 @@ class OwnEngine:
         os.kill(_dockerd_below(self._engine.pid), 9)
         self._engine.wait(60)
         self._hang_up()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """An engine that lives and answers nobody; it goes on afterwards."""
+        assert self._engine is not None
+        pid = _dockerd_below(self._engine.pid)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def inside(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a program in this machine's network; it ends with this process."""

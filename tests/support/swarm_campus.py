@@ -22,8 +22,8 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from swarm_books import WALK_INS, Books, Lent, write_hardware
-from swarm_labs import IMAGE, ROOT, additions
+from campus_books import WALK_INS, Books, Lent, write_hardware
+from swarm_labs import IMAGE, ROOT, additions, swarm_hardware
 from swarm_rig import Rig
 from waiting import wait_for
 
@@ -58,7 +58,7 @@ class SwarmCampus:
 
     def __post_init__(self) -> None:
         prepare_data(self.data)
-        write_hardware(self.data, IMAGE)
+        write_hardware(self.data, swarm_hardware(IMAGE))
         (self.data / "jupyterhub_config.d").mkdir()
         (self.data / "jupyterhub_config.d" / "rig.py").write_text(additions(self.token))
         addresses = Addresses(self.rig.manager.address, PUBLIC, HUB_PORT, PORTAL_PORT, PROXY_API)

@@ -9,6 +9,7 @@ import io
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from hub_config.containers import LAB_CONFIG
 
@@ -55,6 +56,20 @@ c.JupyterHub.load_roles.append(
 def additions(token: str) -> str:
     """The site's own file of the hub's configuration; with `token` tests speak to the hub."""
     return ADDITIONS % token
+
+
+def swarm_hardware(image: str) -> dict[str, Any]:
+    """What the campus lends: slices that the Swarm tells of, and one that is declared on a node which it hasn't."""
+    usual = {"image": image, "memory": "1G", "cpus": 1, "shm": "64M", "pids": 128}
+    gpu = {**usual, "kind": "GPU", "title": {"ko": "GPU 조각", "en": "GPU slice"}}
+    profiles = [
+        {**usual, "name": "cpu", "title": {"ko": "CPU", "en": "CPU"}},
+        {**gpu, "name": "gpu-slice"},
+        {**gpu, "name": "gpu-no-image", "image": "bitgoeul-missing:1"},
+        {**gpu, "name": "gpu-elsewhere", "kind": "H100"},
+    ]
+    nodes = [{"name": "promised", "slices": [{"device": "GPU-promised-0", "kind": "H100"}]}]
+    return {"profiles": profiles, "nodes": nodes, "rules": {"answer": "30s"}}
 
 
 def bare_image() -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from swarm_books import CLASS
+from campus_books import CLASS
 from swarm_campus import SwarmCampus
 from waiting import wait_for
 

@@ -1,9 +1,9 @@
-"""The campus's own records, as tests on a Swarm read them, and the people and classes that they put there."""
+"""The campus's own records, as tests on an engine or a Swarm read them, and the people and classes put there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import delete, func, select
 
 from cohorts.database import Database, migrate
-from cohorts.models import ClassSession, Cohort, Membership, Person, Role
+from cohorts.models import ClassSession, Cohort, Membership, Offering, Person, Role
 from cohorts.timetable import add_class_session
+from gpus.leases import end
 from gpus.models import Lease, LeaseState, Node, NodeState, Slice, Ticket
+from gpus.writer import deciding
 
 WALK_INS, CLASS = "jc-1", "at-1"
-GIB = 1024**3
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,8 @@ class Lent:
     in_class: bool
 
 
-def write_hardware(folder: Path, image: str) -> None:
-    """What the campus lends: slices that the Swarm tells of, and one that is declared on a node which it hasn't."""
-    usual = {"image": image, "memory": "1G", "cpus": 1, "shm": "64M", "pids": 128}
-    gpu = {**usual, "kind": "GPU", "title": {"ko": "GPU 조각", "en": "GPU slice"}}
-    profiles = [
-        {**usual, "name": "cpu", "title": {"ko": "CPU", "en": "CPU"}},
-        {**gpu, "name": "gpu-slice"},
-        {**gpu, "name": "gpu-no-image", "image": "bitgoeul-missing:1"},
-        {**gpu, "name": "gpu-elsewhere", "kind": "H100"},
-    ]
-    nodes = [{"name": "promised", "slices": [{"device": "GPU-promised-0", "kind": "H100"}]}]
-    file = {"profiles": profiles, "nodes": nodes, "rules": {"answer": "30s"}}
+def write_hardware(folder: Path, file: Mapping[str, Any]) -> None:
+    """Have the campus in `folder` lend what `file` says, from its portal's next start."""
     (folder / "hardware.yaml").write_text(json.dumps(file), encoding="utf-8")  # JSON is YAML
 
 
@@ -63,8 +54,8 @@ class Books:
     def close(self) -> None:
         self.database.close()
 
-    def enrol(self, names: Iterable[str], cohort: str) -> list[str]:
-        """Put them on the cohort's roster as students; who is on one stays there. Those who are new."""
+    def enrol(self, names: Iterable[str], cohort: str, role: Role = Role.STUDENT) -> list[str]:
+        """Put them on the cohort's roster; who is on one stays there. Those who are new."""
         new = [name for name in names if name not in self._enrolled]
         if not new:
             return []
@@ -74,9 +65,14 @@ class Books:
                 session.add(Person(username=name, name=name, locale="ko", is_admin=False, created_at=now))
                 session.flush()
                 dates: dict[str, Any] = {"created_at": now, "changed_at": now}
-                session.add(Membership(cohort_id=cohort, username=name, role=Role.STUDENT, **dates))
+                session.add(Membership(cohort_id=cohort, username=name, role=role, **dates))
         self._enrolled.update(new)
         return new
+
+    def add_offering(self, name: str) -> None:
+        """A course of the cohort WALK_INS, which has a grading server; its folder is the test's business."""
+        with self.database.write() as session:
+            session.add(Offering(id=name, cohort_id=WALK_INS, course=name, starts_on=date(2026, 3, 2)))
 
     def add_class(self, *, begins: timedelta, seats: int) -> int:
         """A class of the cohort CLASS on GPU slices; its number."""
@@ -114,6 +110,22 @@ class Books:
         """Why that lease ended; None while it goes on."""
         with self.database.read() as session:
             return session.get_one(Lease, lease).ended_because
+
+    def end(self, lease: int) -> None:
+        """End that lease while its lab goes on."""
+        with deciding(self.database) as session:
+            end(session.get_one(Lease, lease), "over", datetime.now(UTC))
+
+    def move(self, lease: int, device: str) -> None:
+        """Write another free slice down for that lease than the one it was granted."""
+        with deciding(self.database) as session:
+            slice_id = session.scalars(select(Slice.id).where(Slice.device == device)).one()
+            session.get_one(Lease, lease).slice_id = slice_id
+
+    def seen_by_engine(self, lease: int) -> bool:
+        """Whether the portal was told that the engine has a lab of that lease."""
+        with self.database.read() as session:
+            return session.get_one(Lease, lease).engine_seen_at is not None
 
     def ends_of(self, holder: str) -> list[str | None]:
         """Why that person's leases ended, the oldest first; None for one that goes on."""
