@@ -52,6 +52,7 @@ def init(
         click.echo("인증서를 두세요. Put the certificate there: tls/fullchain.pem, tls/privkey.pem")
     told = "" if link_settings(folder, Path.cwd()) else f"--env-file {folder / SETTINGS_FILE} "
     click.echo(f"다음 next:  docker compose {told}up -d      (docker-compose {told}up -d)")
+    click.echo(f"Swarm에서 on a Swarm:  deploy/swarm up {folder}")
 
 
 def _owner(text: str | None) -> tuple[int, int] | None:

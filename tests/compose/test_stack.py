@@ -14,6 +14,7 @@ from campus_process import Lab
 from capabilities import assert_no_rights_are_left
 from class_play import Play
 from compose_campus import ROOT, ComposeCampus
+from waiting import wait_for
 
 pytestmark = [pytest.mark.compose, pytest.mark.timeout(900)]
 PROGRAMS = {"proxy", "hub", "portal", "grader", "gate", "firewall", "database"}
@@ -143,3 +144,14 @@ def test_compose_2_would_understand_it() -> None:
     for service in file["services"].values():
         assert not {"links", "container_name", "external_links"} & set(service)
         assert all(set(told) == {"condition"} for told in service.get("depends_on", {}).values())
+
+
+@pytest.mark.parametrize("service", ["grader", "portal"])
+def test_a_program_ends_by_itself_when_it_is_stopped(campus: ComposeCampus, service: str) -> None:
+    campus.compose("stop", service)
+    try:
+        assert campus.container(service)["State"]["ExitCode"] in (0, 143)
+        assert "Unexpected error" not in campus.log(service)
+    finally:
+        campus.compose("start", service)
+    wait_for("the campus is open again", campus.is_open, 120, every=0.5)

@@ -88,6 +88,11 @@ class ComposeCampus(CampusAddress):
         assert api.exec_inspect(run)["ExitCode"] == 0, said
         return said
 
+    def log(self, service: str) -> str:
+        """What a service has said of late."""
+        said: bytes = self.engine.api.logs(self.container(service)["Id"], tail=40)
+        return said.decode(errors="replace")
+
     def last_words(self) -> str:
         texts = []
         for one in self.engine.api.containers(all=True, filters={"label": "com.docker.compose.service"}):
