@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from campus_books import write_hardware
 from campus_process import ROOT, CampusAddress, initialize
-from swarm_labs import swarm_hardware
 from swarm_node import Node
 from swarm_rig import Rig
 from waiting import wait_for
@@ -33,9 +31,8 @@ class StackCampus(CampusAddress):
     name: str = field(default="bitgoeul", kw_only=True)
 
     def initialize(self) -> None:
-        """`bitgoeul init`, the hardware that the Swarm tells of, and the nodes' labels."""
+        """`bitgoeul init`, and the nodes' labels."""
         initialize(self, {"BITGOEUL_RESOLVE_IMAGE": "never", "COMPOSE_PROJECT_NAME": self.name})
-        write_hardware(self.data / "site", swarm_hardware("bitgoeul-lab-cpu"))
         self.rig.manager.docker(
             *("node", "update", "--label-add", "bitgoeul.hub=yes", "--label-add", "bitgoeul.database=yes"),
             self.rig.manager.name,
