@@ -158,6 +158,7 @@ class OwnEngine:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+            os.kill(self._engine.pid, signal.SIGCONT)  # nsenter, which stops when its child does
 
     def inside(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
         """Start a program in this machine's network; it ends with this process."""
