@@ -71,18 +71,22 @@ def test_every_setting_that_is_read_is_described(tmp_path: Path) -> None:
     assert asked - described() == set()
 
 
+def texts() -> Iterator[str]:
+    """Whatever takes settings: programs, and the files that a site deploys."""
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            yield path.read_text()
+    for deployed in ("docker-compose.yml", "deploy/stack.yml", "deploy/swarm"):
+        yield (ROOT / deployed).read_text()
+
+
 def test_every_variable_that_the_code_names_is_described() -> None:
-    named = {
-        name
-        for package in PACKAGES
-        for path in (ROOT / package).rglob("*.py")
-        for name in re.findall(r"\b(?:BITGOEUL|CONFIGPROXY)(?:_[A-Z]+)+\b", path.read_text())
-    }
+    named = {name for text in texts() for name in re.findall(r"\b(?:BITGOEUL|CONFIGPROXY)(?:_[A-Z]+)+\b", text)}
     assert named - described() == set()
 
 
 def test_nothing_is_described_that_is_never_read(tmp_path: Path) -> None:
-    everything = "\n".join(path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    everything = "\n".join(texts())
     asked = read_by_hub_portal_and_gate(tmp_path)
     assert {name for name in described() - asked if name not in everything} == set()
 
