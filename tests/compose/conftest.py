@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 from class_play import Play, play_class
-from compose_campus import IMAGES, ComposeCampus, compose_campus
+from compose_campus import ComposeCampus, compose_campus
+from engines import CAMPUS_IMAGES
 from own_engine import OwnEngine, own_engine
 
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[OwnEngine]:
     """An engine that has nothing but the campus's images."""
-    with own_engine([f"bitgoeul-{name}" for name in IMAGES]) as engine:
+    with own_engine(CAMPUS_IMAGES) as engine:
         yield engine
 
 

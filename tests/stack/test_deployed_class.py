@@ -19,7 +19,7 @@ def marks(person: Person) -> dict[str, float]:
     return {row["username"]: row["score"] / row["max_score"] for row in rows if row["assignment"] == "first-steps"}
 
 
-def start_with_gpu(campus: StackCampus, person: Person) -> Lab:
+def start_with_gpu(person: Person) -> Lab:
     answer = person.api("POST", "/gpus/mine", json={"profile": "gpu-slice"})
     assert answer.status_code == 200, answer.text
     lab = Lab(person)
@@ -41,7 +41,7 @@ def test_learners_get_a_slice_each_on_the_node_that_has_it(campus: StackCampus, 
     for name, lab in play.labs.items():
         lab.stop()
         wait_for(f"{name}'s lab is gone", lambda name=name: name not in campus.labs())
-        start_with_gpu(campus, play.students[name])
+        start_with_gpu(play.students[name])
     seen = {}
     for name, place in campus.labs().items():
         seen[name] = campus.within(place, "sh", "-c", "echo $DOCKER_RESOURCE_GPU").strip()
@@ -100,8 +100,8 @@ def test_a_lost_node_s_learner_starts_elsewhere_and_work_is_still_marked(campus:
 
     def attempts() -> list[dict[str, Any]]:
         """The newest last."""
-        shown = person.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()
-        return list(shown["attempts"])
+        standing = person.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()
+        return list(standing["attempts"])
 
     def stopped() -> bool:
         server = person.hub("GET", f"/users/{victim}").json()["servers"].get("")
@@ -109,7 +109,7 @@ def test_a_lost_node_s_learner_starts_elsewhere_and_work_is_still_marked(campus:
 
     try:
         wait_for("the lost lab is given up", stopped, 90, every=1)
-        lab = start_with_gpu(campus, person)
+        lab = start_with_gpu(person)
         assert campus.labs()[victim][0].name != node.name
         (path,) = notebooks_of(lab, PYTHON, "first-steps")
         assert lab.read_notebook(path)["cells"] == play.handed_in[victim]["cells"]

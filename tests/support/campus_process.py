@@ -52,18 +52,23 @@ class CampusAddress:
         return Person(self, username).sign_in(password)
 
     def is_open(self) -> bool:
-        """Whether people can come in: the portal answers, and agrees with the hub."""
-        try:
-            health = httpx.get(f"{self.portal}/api/health", timeout=5)
-            return health.status_code == 200 and bool(health.json().get("hub") == "in step")
-        except (httpx.HTTPError, ValueError):
-            return False
+        """Whether people can come in."""
+        return is_in_step(self.portal)
 
     def forget_people(self) -> None:
         """Close everybody's browser."""
         for person in self.people:
             person.http.close()
         self.people.clear()
+
+
+def is_in_step(portal: str) -> bool:
+    """Whether the portal at that address answers, and agrees with the hub."""
+    try:
+        health = httpx.get(f"{portal}/api/health", timeout=5)
+        return health.status_code == 200 and bool(health.json().get("hub") == "in step")
+    except (httpx.HTTPError, ValueError):
+        return False
 
 
 def initialize(campus: CampusAddress, settings: Mapping[str, str]) -> None:

@@ -116,6 +116,23 @@ def play_class(campus: CampusAddress) -> Play:
     return Play(campus, administrator, instructor, students, labs, handed_in)
 
 
+def what_must_not_be_lost(play: Play) -> tuple[Any, Any]:
+    """The class's marks, and a student's receipts."""
+    return _kept(play.instructor, play.students["daon"])
+
+
+def assert_nothing_was_lost(moved: CampusAddress, before: tuple[Any, Any]) -> None:
+    """People find on another campus what they had, and the student's files in a lab."""
+    student = moved.sign_in("daon")
+    assert _kept(moved.sign_in("garam"), student) == before
+    assert notebooks_of(Lab(student).start(), PYTHON, "first-steps")
+
+
+def _kept(instructor: Person, student: Person) -> tuple[Any, Any]:
+    marks = instructor.api("GET", f"/offerings/{PYTHON}/marks").json()
+    return marks, student.api("GET", f"/me/offerings/{PYTHON}/assignments/first-steps").json()
+
+
 def hidden_lines(source: dict[str, Any]) -> list[str]:
     """Lines of hidden tests that are long enough to be theirs alone."""
     found: list[str] = []

@@ -10,13 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from campus_process import CampusAddress, initialize
+from campus_process import ROOT, CampusAddress, initialize
+from engine_parts import run_in
 from own_engine import OwnEngine
 from waiting import wait_for
 
-ROOT = Path(__file__).resolve().parents[2]
-#: what the stack is made of, and what it starts
-IMAGES = ("proxy", "hub", "guard", "database", "portal", "grader", "lab-cpu")
 PORT = 8000
 START_SECONDS = 240
 
@@ -82,11 +80,7 @@ class ComposeCampus(CampusAddress):
         return self.run_in(self.container(service)["Id"], *command, user=user)
 
     def run_in(self, container: str, *command: str, user: str = "") -> str:
-        api = self.engine.api
-        run = api.exec_create(container, list(command), user=user)["Id"]
-        said = str(api.exec_start(run).decode(errors="replace"))
-        assert api.exec_inspect(run)["ExitCode"] == 0, said
-        return said
+        return run_in(self.engine.api, container, *command, user=user)
 
     def log(self, service: str) -> str:
         """What a service has said of late."""

@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx
 from campus_books import WALK_INS, Books, write_hardware
+from campus_process import is_in_step
 from container_lab import Lab
 from own_engine import OwnEngine
 from waiting import wait_for
@@ -192,11 +193,7 @@ class ContainerCampus:
 
         def in_step() -> bool:
             assert self._programs["portal"].poll() is None, self.portal_log[-4000:]
-            try:
-                answer = httpx.get(f"{self.url}/services/portal/api/health", timeout=5)
-                return answer.status_code == 200 and answer.json().get("hub") == "in step"
-            except (httpx.HTTPError, ValueError):
-                return False
+            return is_in_step(f"{self.url}/services/portal")
 
         wait_for("the portal is in step with the hub", in_step, 240)
 

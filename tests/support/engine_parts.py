@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import docker
+
 
 def run(*command: str) -> str:
     """What the command printed; RuntimeError, with what it complained of, when it fails."""
@@ -52,6 +54,14 @@ def copy_images(names: Sequence[str], host: str) -> None:
     subprocess.run(["docker", "--host", host, "load", "--quiet"], stdin=save.stdout, check=True)
     save.stdout.close()
     assert save.wait(60) == 0
+
+
+def run_in(api: docker.APIClient, container: str, *command: str, user: str = "") -> str:
+    """What a command prints in a container; it has to succeed."""
+    run = api.exec_create(container, list(command), user=user)["Id"]
+    said = str(api.exec_start(run).decode(errors="replace"))
+    assert api.exec_inspect(run)["ExitCode"] == 0, said
+    return said
 
 
 def cgroups(name: str) -> list[Path]:

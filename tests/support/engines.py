@@ -7,6 +7,10 @@ from grader.sandbox.container_engine import Engine
 from grader.sandbox.container_owner import LABEL, WORKER
 
 IMAGE = "bitgoeul-marking"
+#: what a campus in containers is made of, and what it starts
+CAMPUS_IMAGES = tuple(
+    f"bitgoeul-{name}" for name in ("proxy", "hub", "guard", "database", "portal", "grader", "lab-cpu")
+)
 
 
 def engine_answers() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from campus_process import ROOT, CampusAddress, initialize
+from engine_parts import run_in
 from swarm_node import Node
 from swarm_rig import Rig
 from waiting import wait_for
 
-#: what the stack is made of, and what it starts
-IMAGES = ("proxy", "hub", "guard", "database", "portal", "grader", "lab-cpu")
 PORT = 8000
 START_SECONDS = 300
-NETWORK = "bitgoeul-labs"
+#: what hub and portal say of each question, and how much of a program's log a failure is told with
+CHATTER = re.compile(r" 200 GET /hub/|access: GET ")
+TOLD_LINES = 80
 
 
 @dataclass
@@ -80,9 +82,8 @@ class StackCampus(CampusAddress):
         return bool(states) and all(have == want == self._healthy(name) for name, (have, want) in states.items())
 
     def _healthy(self, service: str) -> int:
-        label = f"com.docker.swarm.service.name={self.name}_{service}"
-        found = [one for node in self._on for one in node.api.containers(filters={"label": label})]
-        return sum("(health: starting)" not in one["Status"] and "(unhealthy)" not in one["Status"] for one in found)
+        states = [one["Status"] for _, one in self._running(service)]
+        return sum("(health: starting)" not in state and "(unhealthy)" not in state for state in states)
 
     def states(self) -> dict[str, tuple[int, int]]:
         """How many tasks of each service run, and how many should."""
@@ -105,8 +106,11 @@ class StackCampus(CampusAddress):
 
     def containers(self, service: str) -> list[tuple[Node, str]]:
         """Where a service runs, and in which container there."""
+        return [(node, one["Id"]) for node, one in self._running(service)]
+
+    def _running(self, service: str) -> list[tuple[Node, dict[str, Any]]]:
         label = f"com.docker.swarm.service.name={self.name}_{service}"
-        return [(node, one["Id"]) for node in self._on for one in node.api.containers(filters={"label": label})]
+        return [(node, one) for node in self._on for one in node.api.containers(filters={"label": label})]
 
     def labs(self) -> dict[str, tuple[Node, str]]:
         """The labs that run: whose, on which node, in which container."""
@@ -119,20 +123,23 @@ class StackCampus(CampusAddress):
     def within(self, place: tuple[Node, str], *command: str, user: str = "") -> str:
         """What a command prints in a container; it has to succeed."""
         node, container = place
-        run = node.api.exec_create(container, list(command), user=user)["Id"]
-        said = str(node.api.exec_start(run).decode(errors="replace"))
-        assert node.api.exec_inspect(run)["ExitCode"] == 0, said
-        return said
+        return run_in(node.api, container, *command, user=user)
 
     def last_words(self) -> str:
+        """What became of each task, and what each program said last."""
+        manager = self.rig.manager.api
+        services = {one["ID"]: one["Spec"]["Name"] for one in manager.services()}
+        nodes = {one["ID"]: one["Description"]["Hostname"] for one in manager.nodes()}
         texts = [
-            f"{task['Status']['State']} on {task.get('NodeID')}: {task['Status'].get('Err', '')}"
-            for task in self.rig.manager.api.tasks()
+            f"{services.get(task['ServiceID'])} {task['Status']['State']} (to be {task['DesiredState']}) on "
+            f"{nodes.get(task.get('NodeID'))}: {task['Status']['Timestamp']} {task['Status'].get('Err', '')}"
+            for task in manager.tasks()
         ]
         for node in self._on:
             for one in node.api.containers(all=True):
-                log = node.api.logs(one["Id"], tail=25).decode(errors="replace")
-                texts.append(f"--- {node.name} {one['Names'][0]}: {one['Status']}\n{log}")
+                said = node.api.logs(one["Id"], tail=3000).decode(errors="replace").splitlines()
+                told = [line for line in said if not CHATTER.search(line)]
+                texts.append("\n".join([f"--- {node.name} {one['Names'][0]}: {one['Status']}", *told[-TOLD_LINES:]]))
         return "\n".join(texts)
 
 

@@ -1,4 +1,4 @@
-"""Which rights of the system's the programs of a container have, as its own /proc tells."""
+"""How programs in a container are confined, as they see it themselves: their rights, and sandboxes that they make."""
 
 from __future__ import annotations
 
@@ -27,3 +27,9 @@ def assert_no_rights_are_left(within: Callable[..., str], account: str = "2000")
         assert {process[name] for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
         assert process["NoNewPrivs"] == "1"
     assert {process["Name"] for process in here if process not in ours} <= {"tini", "sh", "cat"}
+
+
+def assert_every_layer_holds(within: Callable[..., str], account: str = "2000:2000") -> None:
+    """Every layer of a sandbox that `account` makes there holds; a container may have no control group of its own."""
+    code = "from grader.sandbox.detect import probe; print([layer.name for layer in probe() if not layer.holds])"
+    assert within("python3", "-c", code, user=account).strip() in ("[]", "['memory']")
