@@ -42,6 +42,15 @@ def configure(c: Config, settings: HubSettings) -> None:
     load_additions(c, settings)
 
 
+#: how PostgreSQL and its client watch whether the other end is still there; cohorts/database.py says the same, and why
+WATCHED = {
+    **{"connect_timeout": 10, "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3},
+    "tcp_user_timeout": 20_000,
+    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
+    "-c tcp_user_timeout=20000",
+}
+
+
 def configure_addresses(c: Config, settings: HubSettings) -> None:
     """The hub listens where programs beside it and labs reach it; people come through the proxy's public address."""
     c.JupyterHub.bind_url = "http://" + settings.public_url.split("://", 1)[1]
@@ -55,6 +64,8 @@ def configure_addresses(c: Config, settings: HubSettings) -> None:
 def configure_state(c: Config, settings: HubSettings) -> None:
     """What the hub has to remember lies in one folder, or in a database of the site's."""
     c.JupyterHub.db_url = settings.hub_database_url
+    if settings.hub_database_url.startswith("postgresql"):
+        c.JupyterHub.db_kwargs = {"connect_args": WATCHED}
     c.JupyterHub.upgrade_db = True
     c.JupyterHub.cookie_secret_file = str(settings.state / "cookie_secret")
 

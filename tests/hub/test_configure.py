@@ -19,6 +19,7 @@ from oauthenticator.google import GoogleOAuthenticator
 from oauthenticator.oauth2 import OAuthenticator
 from traitlets.config import Config
 
+from cohorts.database import WATCHED
 from cohorts.hub import ADMINISTRATORS, SCOPES
 from hub_config.auth import DemoAuthenticator
 from hub_config.configure import configure
@@ -284,6 +285,11 @@ def test_the_hub_s_database_may_be_elsewhere(environ: dict[str, str], tmp_path: 
         DATABASE_PASSWORD_FILE=str(tmp_path / "password"),
     )
     assert c.JupyterHub.db_url == "postgresql+psycopg://hub:p%40ss@db/hub"
+    assert c.JupyterHub.db_kwargs["connect_args"] == WATCHED, "both say the same, and neither may know the other"
+
+
+def test_a_database_in_a_file_takes_no_word_about_wires(environ: dict[str, str]) -> None:
+    assert "db_kwargs" not in configured(environ).JupyterHub
 
 
 def test_the_site_s_additions_have_the_last_word_in_order(environ: dict[str, str], tmp_path: Path) -> None:

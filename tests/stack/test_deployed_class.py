@@ -9,6 +9,7 @@ import pytest
 from campus_process import Lab, Person
 from class_play import PYTHON, Play, notebooks_of
 from stack_campus import StackCampus
+from swarm_node import Node
 from waiting import wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -92,9 +93,31 @@ def test_nobody_notices_that_a_portal_is_replaced(campus: StackCampus, play: Pla
     assert [answer for answer in answers if answer[0] != 200] == []
 
 
+#: a transaction that decides about leases, as a portal's is when its machine loses its power in the middle
+DECISION = """
+import os, time
+from cohorts.database import Database
+from gpus.writer import deciding
+from portal.settings import PortalSettings
+
+with deciding(Database(PortalSettings.from_environment(os.environ).database_url)):
+    open("/tmp/deciding", "w").close()
+    time.sleep(3600)
+"""
+
+
+def hold_a_decision(campus: StackCampus, node: Node) -> None:
+    """Begin such a transaction on that node; it ends with the node."""
+    [place] = [place for place in campus.containers("grader") if place[0] is node]
+    begun = node.api.exec_create(place[1], ["python3", "-c", DECISION], user="2000:2000")
+    node.api.exec_start(begun["Id"], detach=True)
+    wait_for("the transaction", lambda: "deciding" in campus.within(place, "ls", "/tmp").split(), 60)
+
+
 def test_a_lost_node_s_learner_starts_elsewhere_and_work_is_still_marked(campus: StackCampus, play: Play) -> None:
     hub_node = campus.rig.manager.name
     victim, (node, _) = next((name, place) for name, place in campus.labs().items() if place[0].name != hub_node)
+    hold_a_decision(campus, node)
     node.kill()
     person = play.students[victim]
 
