@@ -23,7 +23,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -38,8 +38,11 @@ LOOK_EVERY = 1.0
 #: touched each time the network was found guarded, and how old that may be
 LOOKED, STALE = Path("/tmp/bitgoeul-guarded"), 30.0
 CALL_SECONDS = 20
+#: seconds for which a name that can't be looked up keeps its addresses; Docker gives none out again so soon
+REMEMBERED = 60.0
 
 log = logging.getLogger("guard")
+Asker = Callable[[str], frozenset[str]]
 
 
 class GuardError(Exception):
@@ -67,16 +70,9 @@ class Guarded:
         return "\n".join([*lines, "COMMIT", ""])
 
 
-def addresses_of(names: Iterable[str]) -> tuple[str, ...]:
-    """The addresses behind Docker's names of services and containers: each task's, and the service's own."""
-    found: set[str] = set()
-    for name in names:
-        for asked in (name, f"tasks.{name}"):
-            try:
-                found |= {str(told[4][0]) for told in socket.getaddrinfo(asked, None, socket.AF_INET)}
-            except OSError:
-                continue
-    return tuple(sorted(found))
+def look_up(name: str) -> frozenset[str]:
+    """The addresses behind one of Docker's names; OSError where there is none, or no answer."""
+    return frozenset(str(told[4][0]) for told in socket.getaddrinfo(name, None, socket.AF_INET))
 
 
 def bridges(subnet: IPv4Network, namespaces: Path = NAMESPACES) -> list[Path]:
@@ -121,24 +117,55 @@ def _fails(namespace: Path, *command: str) -> bool:
 
 
 class Names:
-    """The campus's own addresses as they were last found, looked up beside: a name nobody has takes its time."""
+    """The addresses behind the campus's own names: each service's own, and each of its tasks'.
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = tuple(names)
-        self.addresses: tuple[str, ...] = ()
+    They are looked up beside, since a name nobody has takes its time. An answer that doesn't come changes nothing for
+    a while: a moment's silence of Docker's names must not cut labs off from hub and portal.
+    """
+
+    def __init__(
+        self, services: Iterable[str], ask: Asker = look_up, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._names = [name for service in services for name in (service, f"tasks.{service}")]
+        self._ask = ask
+        self._clock = clock
+        self._known: dict[str, tuple[frozenset[str], float]] = {}
+        #: whether each name has been looked up at least once
+        self.asked = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """As they were last found, in the order of their texts."""
+        return tuple(sorted(frozenset().union(*(addresses for addresses, _ in self._known.values()))))
+
+    def refresh(self) -> None:
+        """Look up each name once."""
+        known = dict(self._known)
+        for name in self._names:
+            try:
+                known[name] = (self._ask(name), self._clock())
+            except OSError:
+                if name in known and self._clock() - known[name][1] > REMEMBERED:
+                    del known[name]
+        self._known, self.asked = known, True
 
     def follow(self, ended: threading.Event) -> None:
         while not ended.is_set():
-            self.addresses = addresses_of(self._names)
+            self.refresh()
             ended.wait(LOOK_EVERY)
 
 
-def look(guarded: Guarded, known: dict[Path, Guarded]) -> None:
-    """One round: what has changed since `known` is put right."""
+def look(guarded: Guarded, known: dict[Path, Guarded], *, asked: bool = True) -> None:
+    """One round: what has changed since `known` is put right.
+
+    While the campus's own addresses haven't been `asked` for, rules that an earlier guard left stay as they are.
+    """
     found = bridges(guarded.subnet)
     for gone in [path for path in known if path not in found]:
         del known[gone]
     for namespace in found:
+        if not asked and is_guarded(namespace):
+            continue
         if known.get(namespace) != guarded or not is_guarded(namespace):
             guard(namespace, guarded)
             known[namespace] = guarded
@@ -175,7 +202,8 @@ def main() -> int:
     threading.Thread(target=campus.follow, args=(ended,), daemon=True).start()
     while True:
         try:
-            look(Guarded(network.subnet, campus.addresses, network.fence.ports), known)
+            asked = campus.asked  # before the addresses
+            look(Guarded(network.subnet, campus.addresses, network.fence.ports), known, asked=asked)
             if known:
                 LOOKED.touch()
         except (GuardError, OSError, subprocess.SubprocessError) as error:

@@ -55,6 +55,7 @@ def main() -> None:
     except Exception as error:
         start_plainly(error)
     server.launch_instance()
+    import_module("hub_config.lab.ending").end_tasks()
 
 
 def prepare() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ from hub_config.spawner import LAB_CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "secret-of-this-lab"
+STOP_SECONDS = 20
+#: JupyterLab, ended as hub_config.lab.start ends a server
+SERVE = "from jupyterlab.labapp import main; from hub_config.lab.ending import end_tasks; main(); end_tasks()"
 
 
 class LabProcess:
@@ -53,7 +57,16 @@ class LabProcess:
         self.log = (folder / "lab.log").open("w+")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "jupyterlab", f"--port={self.port}", "--no-browser", "--allow-root"),
+                *(
+                    sys.executable,
+                    "-X",
+                    "faulthandler",
+                    "-c",
+                    SERVE,
+                    f"--port={self.port}",
+                    "--no-browser",
+                    "--allow-root",
+                ),
                 *("--ServerApp.base_url=/user/minji/", f"--IdentityProvider.token={SECRET}"),
                 *("--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"),
             ],
@@ -82,7 +95,14 @@ class LabProcess:
         return told
 
     def stop(self) -> None:
+        """End it as its hub does; one that doesn't end fails the test, and tells where it is."""
         self.process.terminate()
-        self.process.wait(20)
-        self.client.close()
-        self.log.close()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)  # the interpreter's fault handler prints every thread's stack
+            self.process.wait()
+            raise AssertionError(f"the lab didn't stop within {STOP_SECONDS} s: {self.said()}") from None
+        finally:
+            self.client.close()
+            self.log.close()

@@ -67,6 +67,23 @@ def test_a_lab_reaches_neither_its_node_nor_this_machine(campus: SwarmCampus) ->
     }
 
 
+def test_a_guard_that_is_replaced_cuts_no_lab_off(campus: SwarmCampus) -> None:
+    node = campus.rig.node(campus.node_of("insider"))
+    calls: list[str] = []
+
+    def guards() -> list[str]:
+        return [one["Id"] for one in node.api.containers(filters={"label": "com.docker.swarm.service.name=guard"})]
+
+    def another_guards() -> bool:
+        calls.append(tries(campus, HUB, HUB_PORT))
+        return any(one != former and b"is guarded" in node.api.logs(one) for one in guards())
+
+    [former] = guards()
+    node.api.kill(former)
+    wait_for("another guard", another_guards)
+    assert [*calls, tries(campus, HUB, HUB_PORT)] == ["open"] * (len(calls) + 1)
+
+
 def test_the_rules_come_back_when_somebody_takes_them_out(campus: SwarmCampus) -> None:
     node = campus.rig.node(campus.node_of("insider"))
     node.at_home("sh", "-c", "for n in /run/docker/netns/1-*; do nsenter --net=$n iptables -F FORWARD; done")
