@@ -27,7 +27,7 @@ from gpus.decide import decide
 from gpus.desk import Desk
 from gpus.hardware import Hardware
 from gpus.inventory import apply_declared
-from gpus.leases import end, grant
+from gpus.leases import end, grant, granted
 from gpus.models import Lease, LeaseState, Slice, Ticket, TicketState
 from gpus.upkeep import tend
 from gpus.usage import accrue_all
@@ -97,15 +97,17 @@ def full_centre(url: str) -> Iterator[tuple[Database, Hardware]]:
             for number, slice_id in enumerate(session.scalars(select(Slice.id)).all()):
                 grant(
                     session,
-                    slice_id,
-                    holder=f"holder{number}",
-                    profile=hardware.profile("gpu"),
-                    cohort_id=None,
-                    track=random.choice(TRACKS),
-                    until=NOW + timedelta(hours=4),
-                    answer_by=None,
-                    class_session_id=None,
-                    now=NOW,
+                    granted(
+                        slice_id,
+                        holder=f"holder{number}",
+                        profile=hardware.profile("gpu"),
+                        cohort_id=None,
+                        track=random.choice(TRACKS),
+                        until=NOW + timedelta(hours=4),
+                        answer_by=None,
+                        class_session_id=None,
+                        now=NOW,
+                    ),
                 )
             session.execute(
                 insert(Ticket),

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from cohorts.cohorts import get_cohort
+from cohorts.database import table_of
 from cohorts.errors import Conflict, Invalid, NotFound
 from cohorts.models import ClassSession
 
 LONGEST = timedelta(hours=14)
 TITLE_LENGTH = 255
 SEATS = 10_000
-#: built once, since whoever lends a slice asks this each time
+
+
+class KeepingClass(NamedTuple):
+    """A class that keeps hardware, as those need it who lend."""
+
+    id: int
+    cohort_id: str
+    title: str
+    starts_at: datetime
+    ends_at: datetime
+    profile: str
+    seats: int | None
+
+
+_C = table_of(ClassSession)
+#: built once, and on the table, since whoever lends a slice asks this each time
 _BETWEEN = (
-    select(ClassSession)
-    .where(
-        ClassSession.profile.is_not(None),
-        ClassSession.ends_at > bindparam("since"),
-        ClassSession.starts_at <= bindparam("until"),
-    )
-    .order_by(ClassSession.starts_at, ClassSession.id)
+    select(*(_C.c[name] for name in KeepingClass._fields))
+    .where(_C.c.profile.is_not(None), _C.c.ends_at > bindparam("since"), _C.c.starts_at <= bindparam("until"))
+    .order_by(_C.c.starts_at, _C.c.id)
 )
 
 
@@ -104,6 +117,6 @@ def class_sessions(
     return session.scalars(query.limit(limit) if limit else query).all()
 
 
-def sessions_between(session: Session, since: datetime, until: datetime) -> Sequence[ClassSession]:
-    """Classes of all cohorts that keep hardware, end after `since` and start by `until`."""
-    return session.scalars(_BETWEEN, {"since": since, "until": until}).all()
+def sessions_between(session: Session, since: datetime, until: datetime) -> list[KeepingClass]:
+    """Classes of all cohorts that keep hardware, end after `since` and start by `until`, in order."""
+    return [KeepingClass(*row) for row in session.execute(_BETWEEN, {"since": since, "until": until})]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from cohorts.database import table_of
 from cohorts.models import ClassSession, Membership, MembershipState, Role
-from cohorts.timetable import sessions_between
+from cohorts.timetable import KeepingClass, sessions_between
 from gpus.hardware import Hardware
 from gpus.models import Lease, LeaseState
 
@@ -56,11 +56,11 @@ def due_starts(session: Session, hardware: Hardware, now: datetime) -> list[Star
         for place, username in enumerate(names):
             moment = since + (entry.starts_at - since) * (1 - READY_BEFORE) * (place / len(names))
             if moment <= now and username not in had:
-                found.append(Start(username, entry.profile or "", entry.id))
+                found.append(Start(username, entry.profile, entry.id))
     return found
 
 
-def _seated(session: Session, entry: ClassSession) -> Sequence[str]:
+def _seated(session: Session, entry: KeepingClass) -> Sequence[str]:
     """Students of the class for whom a slice is kept, in the order in which their servers start."""
     return session.scalars(
         select(Membership.username)

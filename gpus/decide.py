@@ -6,7 +6,6 @@ queue is or how many slices there are lent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,10 +14,10 @@ from sqlalchemy.orm import Session
 from gpus.borrowers import borrower
 from gpus.hardware import Hardware, Profile
 from gpus.inventory import available, free_slices
-from gpus.leases import grant
+from gpus.lending import lend
 from gpus.quota import seconds_left
 from gpus.reservations import Hold, current, holds, walk_in_until
-from gpus.tickets import Waiting, anybody_waits, heads, in_order, of_cohort, serve
+from gpus.tickets import Heads, Waiting, anybody_waits, heads, in_order, of_cohort
 
 LOOK_AT_MOST = 50  # tickets in a row that can't be served now, before a decision gives up
 
@@ -50,7 +49,7 @@ def decide(
     Whoever is `present` starts at once; everybody else's slice is held for the time that the rules give to answer.
     """
     free = free_slices(session, kind)
-    first = heads(session, kind) if free else {}
+    first = heads(session, kind) if free else None
     if not first:
         return []
     scene = _Scene(hardware, timezone, kind, now, present)
@@ -88,7 +87,7 @@ def _serve_classes(session: Session, scene: _Scene, free: list[int], found: list
 
 
 def _serve_in_order(
-    session: Session, scene: _Scene, free: list[int], spare: int, found: list[Hold], first: Mapping[str, Waiting]
+    session: Session, scene: _Scene, free: list[int], spare: int, found: list[Hold], first: Heads
 ) -> list[Granted]:
     granted: list[Granted] = []
     classes = {hold.cohort_id: hold for hold in current(found, scene.now)}
@@ -141,17 +140,14 @@ def _lend(
     class_session_id: int | None,
 ) -> Granted:
     here = ticket.username == scene.present
-    lease = grant(
+    lease = lend(
         session,
         slice_id,
-        holder=ticket.username,
+        ticket,
         profile=profile,
-        cohort_id=ticket.cohort_id,
-        track=ticket.track,
         until=until,
         answer_by=None if here else scene.now + scene.hardware.rules.answer,
         class_session_id=class_session_id,
         now=scene.now,
     )
-    serve(session, ticket, lease, scene.now)
     return Granted(lease, ticket.username)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gpus.decide import spare
 from gpus.hardware import Hardware
-from gpus.leases import end, grant, lease_of
+from gpus.leases import end, grant, granted, lease_of
 from gpus.models import Lease, LeaseState, Slice
 from gpus.upkeep import JOB, YIELDED
 
@@ -33,15 +33,17 @@ def lend_to_job(session: Session, hardware: Hardware, profile: str, job: str, no
         return None
     lease = grant(
         session,
-        here.id,
-        holder=JOB + job,
-        profile=wanted,
-        cohort_id=None,
-        track=MARKING,
-        until=now + RENEWED_FOR,
-        answer_by=None,
-        class_session_id=None,
-        now=now,
+        granted(
+            here.id,
+            holder=JOB + job,
+            profile=wanted,
+            cohort_id=None,
+            track=MARKING,
+            until=now + RENEWED_FOR,
+            answer_by=None,
+            class_session_id=None,
+            now=now,
+        ),
     )
     session.get_one(Lease, lease).state = LeaseState.RUNNING
     session.flush()

@@ -5,6 +5,7 @@ Every function works within a transaction of `gpus.writer.deciding`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -29,6 +30,10 @@ Because = Literal[
     "yielded",  # a marking made room for a person
 ]
 
+GRANTED = (
+    *("slice_id", "holder", "profile", "kind", "share", "cohort_id", "track", "class_session_id"),
+    *("state", "granted_at", "answer_by", "starting_at", "until"),
+)
 _GRANT = insert(table_of(Lease))
 _OF = select(Lease).where(Lease.holder == bindparam("of"), Lease.ended_at.is_(None))
 
@@ -44,8 +49,7 @@ def open_leases(session: Session) -> list[Lease]:
     return list(session.scalars(query))
 
 
-def grant(
-    session: Session,
+def granted(
     slice_id: int,
     *,
     holder: str,
@@ -56,31 +60,32 @@ def grant(
     answer_by: datetime | None,
     class_session_id: int | None,
     now: datetime,
-) -> int:
-    """Lend a free slice: held until `answer_by` where that is given, else its server is about to start. The lease's id.
+) -> dict[str, object]:
+    """A new lease, as the columns GRANTED: held until `answer_by` where that is given, else its server is to start."""
+    assert profile.kind is not None
+    return {
+        "slice_id": slice_id,
+        "holder": holder,
+        "profile": profile.name,
+        "kind": profile.kind,
+        "share": profile.share,
+        "cohort_id": cohort_id,
+        "track": track,
+        "class_session_id": class_session_id,
+        "state": LeaseState.HELD if answer_by else LeaseState.STARTING,
+        "granted_at": now,
+        "answer_by": answer_by,
+        "starting_at": None if answer_by else now,
+        "until": until,
+    }
+
+
+def grant(session: Session, lease: Mapping[str, object]) -> int:
+    """Lend a free slice as `granted` tells; the lease's id.
 
     IntegrityError for a slice that is lent, or a holder that has one: nothing is lent twice, whoever asks.
     """
-    assert profile.kind is not None
-    made = session.execute(
-        _GRANT,
-        {
-            "slice_id": slice_id,
-            "holder": holder,
-            "profile": profile.name,
-            "kind": profile.kind,
-            "share": profile.share,
-            "cohort_id": cohort_id,
-            "track": track,
-            "class_session_id": class_session_id,
-            "state": LeaseState.HELD if answer_by else LeaseState.STARTING,
-            "granted_at": now,
-            "answer_by": answer_by,
-            "starting_at": None if answer_by else now,
-            "until": until,
-        },
-    )
-    return int(made.inserted_primary_key[0])  # type: ignore[attr-defined]
+    return int(session.execute(_GRANT, lease).inserted_primary_key[0])  # type: ignore[attr-defined]
 
 
 def take_up(lease: Lease, now: datetime) -> None:

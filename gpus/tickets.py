@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import CTE, Integer, Select, and_, bindparam, func, literal_column, or_, select, update
+from sqlalchemy import CTE, Integer, Select, String, and_, bindparam, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from cohorts.database import table_of
 from gpus.borrowers import Borrower
-from gpus.fair_order import person_delay, track_delays
+from gpus.fair_order import faded, person_delay, track_delays
 from gpus.hardware import Profile, Rules
 from gpus.models import Lease, Ticket, TicketState
-from gpus.usage import person_key, recent_use, track_key
+from gpus.usage import person_key, recent_columns, recent_use, track_key
 
 
 class Waiting(NamedTuple):
@@ -27,6 +28,20 @@ class Waiting(NamedTuple):
     profile: str
     cohort_id: str | None
     asked_at: datetime
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The first of each track that waits, and the GPU seconds that its track had used as of when; false if nobody does.
+
+    Tracks that never used anything are left out of `used`.
+    """
+
+    first: Mapping[str, Waiting]
+    used: Mapping[str, tuple[float, datetime]]
+
+    def __bool__(self) -> bool:
+        return bool(self.first)
 
 
 _T = table_of(Ticket)
@@ -47,7 +62,7 @@ def _steps() -> CTE:
 
 
 def _heads() -> Select[Any]:
-    """Ids of the first of each track; what they are is asked apart, or PostgreSQL reads the queue to join them."""
+    """The first of each track, and what the track used recently, without reading the queue."""
     steps, head = _steps(), _T.alias("head")
     first_of = (
         select(head.c.id)
@@ -56,12 +71,12 @@ def _heads() -> Select[Any]:
         .limit(literal_column("1"))
         .scalar_subquery()
     )
-    return select(first_of).where(steps.c.track.is_not(None))
+    recent = recent_columns(literal_column(f"'{track_key('')}'", String()) + _T.c.track)
+    return select(*_WAITING, *recent).where(_T.c.id.in_(select(first_of).where(steps.c.track.is_not(None))))
 
 
 # Statements of a decision are built once: SQLAlchemy takes longer to build one than the database to answer it.
 _HEADS = _heads()
-_NAMED = select(*_WAITING).where(_T.c.id.in_(bindparam("numbers", expanding=True)))
 _STEPS = _steps()
 _TRACKS = select(_STEPS.c.track).where(_STEPS.c.track.is_not(None))
 _AFTER = (
@@ -86,16 +101,6 @@ _LEVEL = _AHEAD.where(_T.c.rank == bindparam("mark"), _T.c.id < bindparam("id"))
 _ANY = select(_T.c.id).where(_QUEUE).limit(literal_column("1"))
 _OF = select(Ticket).where(Ticket.username == bindparam("of"), Ticket.closed_at.is_(None))
 _FORGOTTEN = select(Ticket).where(Ticket.closed_at.is_(None), Ticket.seen_at < bindparam("since"))
-_SERVE = (
-    update(_T)
-    .where(_T.c.id == bindparam("number"))
-    .values(
-        state=bindparam("state"),
-        closed_at=bindparam("closed_at"),
-        lease_id=bindparam("lease_id"),
-        waited=bindparam("waited"),
-    )
-)
 
 
 def waiting_ticket(session: Session, username: str) -> Ticket | None:
@@ -160,20 +165,22 @@ def delays(session: Session, tracks: Collection[str], rules: Rules, now: datetim
     )
 
 
-def heads(session: Session, kind: str) -> dict[str, Waiting]:
-    """The first of each track that waits for that kind; empty when nobody does."""
-    numbers = session.execute(_HEADS, {"kind": kind}).scalars().all()
-    if not numbers:
-        return {}
-    return {row.track: Waiting(*row) for row in session.execute(_NAMED, {"numbers": sorted(numbers)})}
+def heads(session: Session, kind: str) -> Heads:
+    """The first of each track that waits for that kind."""
+    first, used = {}, {}
+    for *waiting, seconds, as_of in session.execute(_HEADS, {"kind": kind}):
+        ticket = Waiting(*waiting)
+        first[ticket.track] = ticket
+        if seconds is not None:
+            used[ticket.track] = (seconds, as_of)
+    return Heads(first, used)
 
 
-def in_order(
-    session: Session, kind: str, first: Mapping[str, Waiting], rules: Rules, now: datetime
-) -> Iterator[Waiting]:
+def in_order(session: Session, kind: str, found: Heads, rules: Rules, now: datetime) -> Iterator[Waiting]:
     """Who waits for that kind, the next one first, from the `heads` on. Tickets may be closed meanwhile."""
-    moved = delays(session, first.keys(), rules, now)
-    left = dict(first)
+    recent = {track: faded(seconds, now - as_of, rules.half_life) for track, (seconds, as_of) in found.used.items()}
+    left = dict(found.first)
+    moved = track_delays(found.first.keys(), recent, rules.weights, rules.longest_delay)
     while left:
         ticket = min(left.values(), key=lambda head: (head.rank + moved[head.track], head.id))
         yield ticket
@@ -190,18 +197,6 @@ def of_cohort(session: Session, kind: str, cohort_id: str, limit: int) -> list[W
     """Who of that cohort waits for that kind, in their own order."""
     rows = session.execute(_OF_COHORT, {"kind": kind, "cohort": cohort_id, "limit": limit})
     return [Waiting(*row) for row in rows]
-
-
-def serve(session: Session, ticket: Waiting, lease_id: int, now: datetime) -> None:
-    """The ticket got its lease."""
-    values = {
-        "number": ticket.id,
-        "state": TicketState.SERVED,
-        "closed_at": now,
-        "lease_id": lease_id,
-        "waited": (now - ticket.asked_at).total_seconds(),
-    }
-    session.execute(_SERVE, values)
 
 
 def reopen(session: Session, lease: Lease) -> None:

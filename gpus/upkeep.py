@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, bindparam, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from cohorts.models import ClassSession
-from cohorts.timetable import sessions_between
+from cohorts.timetable import KeepingClass, sessions_between
 from gpus.borrowers import borrower
 from gpus.decide import decide
 from gpus.hardware import Hardware, Profile
@@ -95,7 +94,7 @@ def tend(session: Session, hardware: Hardware, now: datetime, *, timezone: str) 
     return found
 
 
-def _lessons(session: Session, hardware: Hardware, now: datetime) -> dict[tuple[str | None, str], ClassSession]:
+def _lessons(session: Session, hardware: Hardware, now: datetime) -> dict[tuple[str | None, str], KeepingClass]:
     """Classes that go on, or are about to begin, by cohort and the kind of slice that they keep."""
     kinds = {profile.name: profile.kind for profile in hardware.profiles if profile.kind}
     found = sessions_between(session, now, now + hardware.rules.class_lead)
@@ -103,7 +102,7 @@ def _lessons(session: Session, hardware: Hardware, now: datetime) -> dict[tuple[
 
 
 def _tend_lease(
-    session: Session, hardware: Hardware, lease: Lease, lesson: ClassSession | None, now: datetime, timezone: str
+    session: Session, hardware: Hardware, lease: Lease, lesson: KeepingClass | None, now: datetime, timezone: str
 ) -> None:
     if lease.state is LeaseState.HELD:
         if lease.answer_by is not None and lease.answer_by <= now:
@@ -155,7 +154,7 @@ def is_wanted(session: Session, hardware: Hardware, kind: str, now: datetime) ->
 
 
 def _join_class(
-    session: Session, hardware: Hardware, lease: Lease, lesson: ClassSession, now: datetime, timezone: str
+    session: Session, hardware: Hardware, lease: Lease, lesson: KeepingClass, now: datetime, timezone: str
 ) -> None:
     """A lease that a member has already when slices begin to be kept for the class is theirs in class."""
     accrue(session, lease, now, hardware.rules.half_life, timezone)

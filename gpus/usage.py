@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from cohorts.database import table_of
@@ -146,6 +147,15 @@ def recent_use(session: Session, keys: Collection[str], now: datetime, half_life
     """GPU seconds that still count, by key; keys that never used anything are left out."""
     rows = session.execute(_RECENT, {"keys": list(keys)})
     return {key: faded(seconds, now - as_of, half_life) for key, seconds, as_of in rows}
+
+
+def recent_columns(key: ColumnElement[str]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """What `key` used and as of when, None where it never did, as columns of a statement that knows the key."""
+    known = _R.alias("known")
+    seconds, as_of = (
+        select(column).where(known.c.key == key).scalar_subquery() for column in (known.c.seconds, known.c.as_of)
+    )
+    return seconds, as_of
 
 
 def last_used(session: Session) -> dict[str, datetime]:

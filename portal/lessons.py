@@ -103,9 +103,7 @@ def shortages(session: Session, hardware: Hardware, entries: Sequence[ClassSessi
         wanted = sum(
             other.seats or counts[other.cohort_id]
             for other in everywhere
-            if kinds.get(other.profile or "") == kind
-            and other.starts_at < entry.ends_at
-            and other.ends_at > entry.starts_at
+            if kinds.get(other.profile) == kind and other.starts_at < entry.ends_at and other.ends_at > entry.starts_at
         )
         found[entry.id] = max(0, wanted - there[kind])
     return found

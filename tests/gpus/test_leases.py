@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from cohorts.errors import Conflict
 from gpus.desk import Held, Place
 from gpus.hardware import Hardware
-from gpus.leases import grant, run
+from gpus.leases import grant, granted, run
 from gpus.models import Lease, Slice
 from gpus.writer import deciding
 
@@ -50,15 +50,17 @@ def test_the_database_refuses_a_second_lease_of_a_slice(any_campus_with: Campus)
     with pytest.raises(IntegrityError), deciding(campus.database) as session:
         grant(
             session,
-            session.scalars(select(Slice.id)).one(),
-            holder="s02",
-            profile=campus.hardware.profile("gpu"),
-            cohort_id=None,
-            track="",
-            until=None,
-            answer_by=None,
-            class_session_id=None,
-            now=campus.now,
+            granted(
+                session.scalars(select(Slice.id)).one(),
+                holder="s02",
+                profile=campus.hardware.profile("gpu"),
+                cohort_id=None,
+                track="",
+                until=None,
+                answer_by=None,
+                class_session_id=None,
+                now=campus.now,
+            ),
         )
 
 
