@@ -42,6 +42,7 @@ TRACKS = ("job-conversion", "convergence-college", "advanced-talent", "other")
 DECISIONS, LOOKS = 500, 100
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 ZONE = "Asia/Seoul"
+NOTHING = text("select 1")
 
 
 def measure() -> list[Result]:
@@ -57,6 +58,7 @@ def measure() -> list[Result]:
 def measure_on(name: str, url: str) -> list[Result]:
     with full_centre(url) as (database, hardware):
         inside, whole, cpu = decisions(database, hardware)
+        trips = list(round_trips(database))
         looks = list(seen(database, hardware))
         upkeep, booking = steward(database, hardware)
     return [
@@ -66,6 +68,8 @@ def measure_on(name: str, url: str) -> list[Result]:
         Result(f"{name}: decision, this process's CPU, 99th percentile", _at(cpu, 99), "ms"),
         Result(f"{name}: decision with the commit, median", _at(whole, 50), "ms"),
         Result(f"{name}: decision with the commit, 99th percentile", _at(whole, 99), "ms"),
+        Result(f"{name}: an empty statement, median", _at(trips, 50), "ms"),
+        Result(f"{name}: an empty statement, 99th percentile", _at(trips, 99), "ms"),
         Result(f"{name}: position, estimate and reason of one person, median", _at(looks, 50), "ms"),
         Result(f"{name}: position, estimate and reason of one person, 99th percentile", _at(looks, 99), "ms"),
         Result(f"{name}: a look after all 1,000 leases", upkeep, "ms"),
@@ -193,6 +197,15 @@ def decisions(database: Database, hardware: Hardware) -> tuple[list[float], list
             inside.append(1000 * (decided - asked))
             whole.append(1000 * (done - began))
     return inside, whole, cpu
+
+
+def round_trips(database: Database) -> Iterator[float]:
+    """Milliseconds of asking for nothing: what each statement of a decision costs at least."""
+    with database.read() as session:
+        for _ in range(DECISIONS):
+            began = time.perf_counter()
+            session.execute(NOTHING).all()
+            yield 1000 * (time.perf_counter() - began)
 
 
 def seen(database: Database, hardware: Hardware) -> Iterator[float]:

@@ -19,6 +19,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import DateTime, Dialect, Enum, MetaData, Table, create_engine, event
 from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -78,6 +79,12 @@ class Base(DeclarativeBase):
 def table_of(model: type[Base]) -> Table:
     """The table behind `model`. A statement on it doesn't pass the ORM, which takes longer than most statements do."""
     return model.metadata.tables[model.__tablename__]
+
+
+def reason_of(error: SQLAlchemyError) -> str:
+    """Why the database didn't do it, in its own words: the first line, without the statement."""
+    told = str(getattr(error, "orig", None) or error)
+    return next(iter(told.splitlines()), error.__class__.__name__)
 
 
 class Database:

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sqlalchemy import JSON, String, delete, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from cohorts.database import Base, Database, UtcDateTime
+from cohorts.database import Base, Database, UtcDateTime, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -71,8 +72,10 @@ def announced(
         while True:
             try:
                 announce(database, name, sandbox, serves, clock())
+            except SQLAlchemyError as error:
+                log.warning("the database can't be told that this worker runs, trying again: %s", reason_of(error))
             except Exception:
-                log.exception("the database can't be told that this worker runs")
+                log.exception("nobody could be told that this worker runs; trying again")
             if over.wait(SAY_EVERY):
                 return
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from threading import Event, Thread
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from cohorts.database import Database
+from cohorts.database import Database, reason_of
 from grader.gradebook import gradebook_url
 from grader.models import Assignment, Release
 from grader.needs import ON_PROCESSOR
@@ -54,6 +55,8 @@ def _warm_up(database: Database, offerings: Path, sandbox: Sandbox, stop: Event)
             with sandbox.open(Opening(limits=Limits(), imports=imports)) as job:
                 job.run(Side.WORK, CellCode(0, "pass"))
             log.info("warm: an interpreter with %s", ", ".join(sorted(imports)) or "no libraries")
+    except SQLAlchemyError as error:
+        log.warning("the first jobs will take longer, nothing could be warmed up: %s", reason_of(error))
     except Exception:
         log.exception("the first jobs will take longer: not everything could be warmed up")
 

@@ -22,7 +22,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cohorts.database import Database
+from sqlalchemy.exc import SQLAlchemyError
+
+from cohorts.database import Database, reason_of
 from grader import archive, contention, job_source, jobs, presence, queueing, regrade_marking
 from grader.capacity import Places
 from grader.course_folder import overlay_source
@@ -126,9 +128,14 @@ class Worker:
                 continue
             try:
                 found = self._next()
+            except SQLAlchemyError as error:  # it is away, or the portal hasn't made its tables yet
+                self.places.give_back()
+                log.warning("the database can't be asked for work, trying again: %s", reason_of(error))
+                self.stop.wait(AFTER_FAILURE)
+                continue
             except Exception:
                 self.places.give_back()
-                log.exception("the database can't be asked for work; trying again")
+                log.exception("no work could be taken; trying again")
                 self.stop.wait(AFTER_FAILURE)
                 continue
             if found is None:

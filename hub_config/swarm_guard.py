@@ -78,7 +78,16 @@ def look_up(name: str) -> frozenset[str]:
 def bridges(subnet: IPv4Network, namespaces: Path = NAMESPACES) -> list[Path]:
     """The namespaces in which the labs' network has its bridge on this node."""
     gateway = str(next(subnet.hosts()))
-    return [path for path in sorted(namespaces.glob("1-*")) if f" {gateway}/" in _inside(path, "ip", "addr", "show")]
+    there = [path for path in sorted(namespaces.glob("1-*")) if _is_namespace(path)]
+    return [path for path in there if f" {gateway}/" in _inside(path, "ip", "addr", "show")]
+
+
+def _is_namespace(path: Path) -> bool:
+    """Whether a namespace is mounted there: for a minute after a network went, Docker leaves an empty file behind."""
+    try:
+        return path.stat().st_dev == Path("/proc/self/ns/net").stat().st_dev
+    except FileNotFoundError:
+        return False
 
 
 def guard(namespace: Path, guarded: Guarded) -> None:

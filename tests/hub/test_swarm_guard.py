@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
-from hub_config.swarm_guard import REMEMBERED, Guarded, Names
+from hub_config.swarm_guard import REMEMBERED, Guarded, Names, bridges
 
 
 class Docker:
@@ -77,3 +78,8 @@ def test_labs_may_call_the_campus_s_ports_and_answer_it_and_nobody_else() -> Non
         "-A BITGOEUL-LABS -s 10.1.0.0/16 -d 10.1.0.0/16 -j REJECT --reject-with icmp-admin-prohibited",
         "COMMIT",
     ]
+
+
+def test_what_is_left_of_a_network_that_went_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "1-gone").touch()
+    assert bridges(IPv4Network("10.1.0.0/16"), tmp_path) == []

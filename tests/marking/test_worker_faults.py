@@ -19,7 +19,8 @@ from small_course import PARTLY, RIGHT, answered
 from waiting import wait_for
 from workers import Around, score, sleeping_notebook, start_worker, worker_for
 
-from grader import course_folder, gradebook, jobs, recording
+from cohorts.database import Database, migrate
+from grader import course_folder, gradebook, jobs, presence, recording
 from grader.gradebook import gradebook_url, marks
 from grader.models import Marking, MarkingState
 from grader.sandbox.base import (
@@ -30,6 +31,8 @@ from grader.sandbox.base import (
     SandboxResult,
     SandboxUnavailable,
 )
+from grader.storage import Storage
+from grader.worker import Worker
 
 pytestmark = pytest.mark.namespaces
 
@@ -201,6 +204,32 @@ def test_kill_9_while_a_notebook_runs_and_another_process_finishes_it_once(
         assert (marking.tries, marking.score) == (2, 6.0)
         assert len(campus.feedback(attempt)) == 1
         assert score(campus) == 6.0
+
+
+def test_a_worker_that_is_there_before_the_tables_waits_for_them(
+    tmp_path: Path, remembering: Sandbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.presence.SAY_EVERY", 0.2)
+    url, stop = f"sqlite:///{tmp_path}/bitgoeul.db", threading.Event()
+    database = Database(url)
+    worker = Worker(database, Storage(tmp_path / "storage"), tmp_path / "offerings", remembering, stop=stop)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+
+    def is_announced() -> bool:
+        with database.read() as session:
+            return bool(presence.alive(session, datetime.now(UTC)))
+
+    try:
+        wait_for("its word", lambda: "asked for work, trying again: no such table: marking" in caplog.text, 30)
+        assert "Traceback" not in caplog.text
+        migrate(url)
+        wait_for("its word that it runs", is_announced, 30)
+    finally:
+        stop.set()
+        thread.join(60)
+        database.close()
+    assert not thread.is_alive()
 
 
 def test_sigterm_gives_the_job_back_and_stops_soon(campus: MarkingCampus, released: dict[str, Any]) -> None:
