@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from swarm_node import Node
 from waiting import wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+#: after which Swarm has made up its mind about what changed
+SETTLED_SECONDS = 5.0
 
 
 def marks(person: Person) -> dict[str, float]:
@@ -66,7 +69,8 @@ def shown(lab: Lab) -> dict[str, Any]:
 
 
 def test_nobody_notices_that_a_portal_is_replaced(campus: StackCampus, play: Play) -> None:
-    """A new version of the portal is deployed; one portal always answers."""
+    """A new version of the portal is deployed; one portal always answers, and every lab goes on."""
+    labs = campus.labs()
     ended = threading.Event()
     answers: list[tuple[int, str]] = []
 
@@ -91,6 +95,28 @@ def test_nobody_notices_that_a_portal_is_replaced(campus: StackCampus, play: Pla
         asking.join(60)
     assert answers
     assert [answer for answer in answers if answer[0] != 200] == []
+    assert_go_on(campus, labs)
+
+
+def assert_go_on(campus: StackCampus, labs: dict[str, tuple[Node, str]]) -> None:
+    """These labs run where they ran, and still do when Swarm has noticed what changed."""
+    until = time.monotonic() + SETTLED_SECONDS
+    while time.monotonic() < until:
+        assert {name: place for name, place in campus.labs().items() if name in labs} == labs
+        time.sleep(0.5)
+
+
+def test_no_lab_ends_when_what_keeps_nodes_on_the_networks_is_replaced(campus: StackCampus, play: Play) -> None:
+    labs = campus.labs()
+    before = {container for _, container in campus.containers("keeper")}
+    campus.rig.manager.docker("service", "update", "--detach", "--force", "bitgoeul_keeper")
+    wait_for(
+        "each keeper is new",
+        lambda: campus.is_complete() and not before & {one for _, one in campus.containers("keeper")},
+        180,
+        every=0.5,
+    )
+    assert_go_on(campus, labs)
 
 
 #: a transaction that decides about leases, as a portal's is when its machine loses its power in the middle
@@ -117,6 +143,7 @@ def hold_a_decision(campus: StackCampus, node: Node) -> None:
 def test_a_lost_node_s_learner_starts_elsewhere_and_work_is_still_marked(campus: StackCampus, play: Play) -> None:
     hub_node = campus.rig.manager.name
     victim, (node, _) = next((name, place) for name, place in campus.labs().items() if place[0].name != hub_node)
+    others = {name: place for name, place in campus.labs().items() if place[0] is not node}
     hold_a_decision(campus, node)
     node.kill()
     person = play.students[victim]
@@ -143,3 +170,4 @@ def test_a_lost_node_s_learner_starts_elsewhere_and_work_is_still_marked(campus:
         node.start()
         node.wait()
     wait_for("the stack is complete again", campus.is_complete, 180, every=0.5)
+    assert_go_on(campus, others)

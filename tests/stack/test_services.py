@@ -19,9 +19,9 @@ def test_graders_and_guards_are_on_every_node_and_portals_are_several(campus: St
     one, everywhere = (1, 1), (3, 3)
     assert campus.states() == {
         **{"database": one, "hub": one, "proxy": one, "portal": (2, 2)},
-        **{"grader": everywhere, "guard": everywhere},
+        **{"grader": everywhere, "guard": everywhere, "keeper": everywhere},
     }
-    for service, nodes in {"grader": 3, "guard": 3, "portal": 2}.items():
+    for service, nodes in {"grader": 3, "guard": 3, "keeper": 3, "portal": 2}.items():
         assert len({node.name for node, _ in campus.containers(service)}) == nodes
 
 
