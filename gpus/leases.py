@@ -5,9 +5,8 @@ Every function works within a transaction of `gpus.writer.deciding`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypedDict
 
 from sqlalchemy import bindparam, insert, select
 from sqlalchemy.orm import Session, joinedload
@@ -30,10 +29,25 @@ Because = Literal[
     "yielded",  # a marking made room for a person
 ]
 
-GRANTED = (
-    *("slice_id", "holder", "profile", "kind", "share", "cohort_id", "track", "class_session_id"),
-    *("state", "granted_at", "answer_by", "starting_at", "until"),
-)
+
+class NewLease(TypedDict):
+    """The columns of a lease that begins."""
+
+    slice_id: int
+    holder: str
+    profile: str
+    kind: str
+    share: float
+    cohort_id: str | None
+    track: str
+    class_session_id: int | None
+    state: LeaseState
+    granted_at: datetime
+    answer_by: datetime | None
+    starting_at: datetime | None
+    until: datetime | None
+
+
 _GRANT = insert(table_of(Lease))
 _OF = select(Lease).where(Lease.holder == bindparam("of"), Lease.ended_at.is_(None))
 
@@ -60,8 +74,8 @@ def granted(
     answer_by: datetime | None,
     class_session_id: int | None,
     now: datetime,
-) -> dict[str, object]:
-    """A new lease, as the columns GRANTED: held until `answer_by` where that is given, else its server is to start."""
+) -> NewLease:
+    """A new lease: held until `answer_by` where that is given, else its server is to start."""
     assert profile.kind is not None
     return {
         "slice_id": slice_id,
@@ -80,12 +94,12 @@ def granted(
     }
 
 
-def grant(session: Session, lease: Mapping[str, object]) -> int:
+def grant(session: Session, lease: NewLease) -> int:
     """Lend a free slice as `granted` tells; the lease's id.
 
     IntegrityError for a slice that is lent, or a holder that has one: nothing is lent twice, whoever asks.
     """
-    return int(session.execute(_GRANT, lease).inserted_primary_key[0])  # type: ignore[attr-defined]
+    return int(session.execute(_GRANT, {**lease}).inserted_primary_key[0])  # type: ignore[attr-defined]
 
 
 def take_up(lease: Lease, now: datetime) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from cohorts.database import table_of
 from gpus.hardware import Profile
-from gpus.leases import GRANTED, grant, granted
+from gpus.leases import NewLease, grant, granted
 from gpus.models import Lease, Ticket, TicketState
 from gpus.tickets import Waiting
 
@@ -27,7 +27,7 @@ _CLOSE = (
 _SERVE = _CLOSE.values(lease_id=bindparam("lease"))
 _MADE = (
     insert(_L)
-    .values({name: bindparam(f"new_{name}", type_=_L.c[name].type) for name in GRANTED})
+    .values({name: bindparam(f"new_{name}", type_=_L.c[name].type) for name in NewLease.__annotations__})
     .returning(_L.c.id)
     .cte("made")
 )

@@ -164,7 +164,7 @@ class Names:
             ended.wait(LOOK_EVERY)
 
 
-def look(guarded: Guarded, known: dict[Path, Guarded], *, asked: bool = True) -> None:
+def look(guarded: Guarded, known: dict[Path, Guarded], *, asked: bool) -> None:
     """One round: what has changed since `known` is put right.
 
     While the campus's own addresses haven't been `asked` for, rules that an earlier guard left stay as they are.

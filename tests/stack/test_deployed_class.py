@@ -82,20 +82,25 @@ def test_nobody_notices_that_a_portal_is_replaced(campus: StackCampus, play: Pla
     asking = threading.Thread(target=ask)
     asking.start()
     try:
-        before = {container for _, container in campus.containers("portal")}
-        campus.rig.manager.docker("service", "update", "--detach", "--force", "bitgoeul_portal")
-        wait_for(
-            "both portals are new",
-            lambda: campus.is_complete() and not before & {one for _, one in campus.containers("portal")},
-            180,
-            every=0.5,
-        )
+        replace(campus, "portal")
     finally:
         ended.set()
         asking.join(60)
     assert answers
     assert [answer for answer in answers if answer[0] != 200] == []
     assert_go_on(campus, labs)
+
+
+def replace(campus: StackCampus, service: str) -> None:
+    """Put new containers in the place of a service's, as when a new version of it is deployed."""
+    before = {container for _, container in campus.containers(service)}
+    campus.rig.manager.docker("service", "update", "--detach", "--force", f"{campus.name}_{service}")
+    wait_for(
+        f"each {service} is new",
+        lambda: campus.is_complete() and not before & {one for _, one in campus.containers(service)},
+        180,
+        every=0.5,
+    )
 
 
 def assert_go_on(campus: StackCampus, labs: dict[str, tuple[Node, str]]) -> None:
@@ -108,14 +113,7 @@ def assert_go_on(campus: StackCampus, labs: dict[str, tuple[Node, str]]) -> None
 
 def test_no_lab_ends_when_what_keeps_nodes_on_the_networks_is_replaced(campus: StackCampus, play: Play) -> None:
     labs = campus.labs()
-    before = {container for _, container in campus.containers("keeper")}
-    campus.rig.manager.docker("service", "update", "--detach", "--force", "bitgoeul_keeper")
-    wait_for(
-        "each keeper is new",
-        lambda: campus.is_complete() and not before & {one for _, one in campus.containers("keeper")},
-        180,
-        every=0.5,
-    )
+    replace(campus, "keeper")
     assert_go_on(campus, labs)
 
 
