@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cohorts.database import table_of
@@ -25,10 +25,10 @@ _FREE = (
     .join(_N, _N.c.name == _S.c.node)
     .where(
         _S.c.kind == bindparam("kind"),
+        _S.c.lent.is_(False),
         _S.c.present,
         _N.c.state == NodeState.READY,
         _N.c.drained.is_(False),
-        ~exists().where(_L.c.slice_id == _S.c.id, _L.c.ended_at.is_(None)),
     )
     .order_by(_S.c.node, _S.c.id)
 )

@@ -10,12 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from cohorts.database import Base, UtcDateTime, words
 
 _OPEN: dict[str, Any] = {"sqlite_where": text("ended_at is null"), "postgresql_where": text("ended_at is null")}
+_NOT_LENT: dict[str, Any] = {"sqlite_where": text("lent is 0"), "postgresql_where": text("lent is false")}
 _WAITING: dict[str, Any] = {"sqlite_where": text("closed_at is null"), "postgresql_where": text("closed_at is null")}
 
 
@@ -68,7 +69,8 @@ class Node(Base):
 
 
 class Slice(Base):
-    """What is lent: a card, or a MIG part of one. `present` says whether its node still has it.
+    """What is lent: a card, or a MIG part of one. `present` says whether its node still has it, `lent` whether a lease
+    of it has not ended; that is kept by triggers of the database (migration 0004), and written by nobody else.
 
     The readings are the node agent's: `busy` is the share of the time since the last one in which it computed,
     `quiet_since` when it began to compute nothing (None: it computes), `lost_at` when its agent could not reach it.
@@ -81,6 +83,7 @@ class Slice(Base):
     device: Mapped[str] = mapped_column(String(128), unique=True)
     kind: Mapped[str] = mapped_column(String(64), index=True)
     present: Mapped[bool] = mapped_column(default=True)
+    lent: Mapped[bool] = mapped_column(server_default=false())
     read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     busy: Mapped[float | None] = mapped_column(Float)
     quiet_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -89,6 +92,8 @@ class Slice(Base):
     processes: Mapped[int | None]
 
     node_: Mapped[Node] = relationship(back_populates="slices")
+
+    __table_args__ = (Index("ix_gpu_slice_free", "kind", **_NOT_LENT),)
 
 
 class Lease(Base):

@@ -7,16 +7,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-import gpus.models  # noqa: F401  (the tables of all of them belong to the schema that is compared)
 import grader.models
-import grader.presence  # noqa: F401
-from cohorts.database import Base, Database, migrate
+import grader.presence  # noqa: F401  (the tables of all of them belong to the schema that is compared)
+from cohorts.database import MIGRATIONS, Base, Database, migrate
 from cohorts.models import Membership, Person, Role
+from gpus.models import Lease, LeaseState, Node, Slice, Source
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=timezone(timedelta(hours=9)))
 
@@ -48,6 +50,26 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     migrate(database.url)
     with database.read() as session:
         assert session.get(Person, "minji") is not None
+
+
+def test_slices_that_are_lent_at_an_upgrade_stay_lent(database: Database) -> None:
+    with database.write() as session:
+        session.add(Node(name="node1", source=Source.DECLARED, seen_at=NOW))
+        session.flush()
+        session.add_all(Slice(id=number, node="node1", device=f"GPU-{number}", kind="gpu") for number in (1, 2, 3))
+        session.flush()
+        kept = {"profile": "gpu", "kind": "gpu", "share": 1.0, "track": "", "granted_at": NOW}
+        session.add(Lease(slice_id=1, holder="minji", state=LeaseState.RUNNING, **kept))
+        session.add(Lease(slice_id=2, holder="minji", state=LeaseState.ENDED, ended_at=NOW, **kept))
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0003")
+        connection.commit()
+    migrate(database.url)
+    with database.read() as session:
+        assert session.scalars(select(Slice.id).where(Slice.lent)).all() == [1]
 
 
 def test_times_come_back_in_utc(database: Database) -> None:

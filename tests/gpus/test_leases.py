@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from random import Random
 
 import pytest
 from gpu_campus import GpuCampus, declare
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from cohorts.errors import Conflict
 from gpus.desk import Held, Place
 from gpus.hardware import Hardware
-from gpus.leases import grant, granted, run
+from gpus.inventory import free_slices
+from gpus.leases import end, grant, granted, open_leases, run
 from gpus.models import Lease, Slice
 from gpus.writer import deciding
 
 Campus = Callable[[Hardware], GpuCampus]
+
+
+def lend_to(session: Session, campus: GpuCampus, slice_id: int, holder: str) -> None:
+    """A lease of that slice, whether it is free or not."""
+    grant(
+        session,
+        granted(
+            slice_id,
+            holder=holder,
+            profile=campus.hardware.profile("gpu"),
+            cohort_id=None,
+            track="",
+            until=None,
+            answer_by=None,
+            class_session_id=None,
+            now=campus.now,
+        ),
+    )
 
 
 def test_a_free_slice_is_lent_at_once_with_its_device(campus_with: Campus) -> None:
@@ -48,20 +69,7 @@ def test_the_database_refuses_a_second_lease_of_a_slice(any_campus_with: Campus)
     campus.students(2)
     campus.lent("s01")
     with pytest.raises(IntegrityError), deciding(campus.database) as session:
-        grant(
-            session,
-            granted(
-                session.scalars(select(Slice.id)).one(),
-                holder="s02",
-                profile=campus.hardware.profile("gpu"),
-                cohort_id=None,
-                track="",
-                until=None,
-                answer_by=None,
-                class_session_id=None,
-                now=campus.now,
-            ),
-        )
+        lend_to(session, campus, session.scalars(select(Slice.id)).one(), "s02")
 
 
 def test_people_who_ask_at_the_same_moment_get_distinct_slices_and_the_others_a_place(any_campus_with: Campus) -> None:
@@ -105,6 +113,33 @@ def test_the_scheduler_has_the_last_word_about_the_device(any_campus_with: Campu
         ended = [lease.ended_at for lease in session.scalars(select(Lease))]
     assert devices == {"s01": second.device, "s02": first.device}
     assert ended == [None, None]
+
+
+def test_slices_know_whether_they_are_lent_whatever_happens_to_leases(any_campus_with: Campus) -> None:
+    """Also what no part of the campus does: rows that an administrator takes out by hand."""
+    campus = any_campus_with(declare(4))
+    random = Random(4)
+    for number in range(60):
+        with deciding(campus.database) as session:
+            open_now = open_leases(session)
+            free = free_slices(session, "gpu")
+            match random.choice(["grant", "grant", "end", "swap", "delete"]):
+                case "grant" if free:
+                    lend_to(session, campus, random.choice(free), f"s{number}")
+                case "end" if open_now:
+                    end(random.choice(open_now), "stopped", campus.now)
+                case "swap" if open_now:
+                    device = random.choice(session.scalars(select(Slice.device)).all())
+                    run(session, random.choice(open_now), device=device, node="node1", now=campus.now)
+                case "delete" if number % 2 and open_now:
+                    session.delete(random.choice(open_now))
+                case "delete":
+                    session.execute(delete(Lease).where(Lease.ended_at.is_not(None)))
+        with campus.database.read() as session:
+            lent = set(session.scalars(select(Slice.id).where(Slice.lent)))
+            assert lent == {lease.slice_id for lease in open_leases(session)}
+            assert lent.isdisjoint(free_slices(session, "gpu"))
+            assert len(lent) + len(free_slices(session, "gpu")) == 4
 
 
 def test_ending_twice_is_harmless_and_the_slice_is_free_once(campus_with: Campus) -> None:

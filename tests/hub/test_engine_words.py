@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,23 +69,36 @@ def layer(name: str, came: int) -> dict[str, Any]:
     return {"status": "Downloading", "id": name, "progressDetail": {"current": came, "total": 100}}
 
 
+class Listener:
+    """Hears how many per cent have come; others may wait until it has heard a number."""
+
+    def __init__(self) -> None:
+        self.heard: list[int] = []
+        self.came: dict[int, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def __call__(self, percent: int) -> None:
+        self.heard.append(percent)
+        self.came[percent].set()
+
+
 def test_one_pull_serves_all_who_wait_and_tells_how_far_it_is() -> None:
     registry = Registry([layer("a", 50), layer("b", 0), layer("a", 100), layer("b", 100)])
     pulls = ImagePulls(registry)
-    heard: tuple[list[int], list[int]] = ([], [])
+    listeners = [Listener(), Listener()]
 
     async def wait_twice() -> None:
-        waiting = [asyncio.create_task(pulls.wait("lab", one.append, every=0.01)) for one in heard]
-        for _ in range(5):
-            await asyncio.sleep(0.1)
-            registry.go_on.release()
+        waiting = [asyncio.create_task(pulls.wait("lab", one, every=0.01)) for one in listeners]
+        for lines, percent in ((0, 0), (1, 50), (3, 100)):
+            for _ in range(lines):
+                registry.go_on.release()
+            await asyncio.gather(*(one.came[percent].wait() for one in listeners))
+        registry.go_on.release()
         await asyncio.gather(*waiting)
 
     asyncio.run(wait_twice())
     assert registry.asked == 1
-    for one in heard:
-        assert one == sorted(one)
-        assert {0, 50, 100} <= set(one)
+    for one in listeners:
+        assert one.heard == sorted(one.heard)
 
 
 def test_who_stops_waiting_leaves_the_pull_to_the_others() -> None:
@@ -109,9 +123,9 @@ def test_everybody_hears_why_a_pull_failed_and_the_next_one_tries_anew() -> None
     pulls = ImagePulls(registry)
 
     async def fail(times: int) -> list[BaseException]:
-        for _ in range(2):
-            registry.go_on.release()
-        waits = [pulls.wait("lab", lambda _: None, every=0.01) for _ in range(times)]
+        waits = [asyncio.create_task(pulls.wait("lab", lambda _: None, every=0.01)) for _ in range(times)]
+        await asyncio.sleep(0)  # everybody waits before the engine answers
+        registry.go_on.release()
         return [error for error in await asyncio.gather(*waits, return_exceptions=True) if error]
 
     errors = asyncio.run(fail(3))
