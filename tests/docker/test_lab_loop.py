@@ -168,7 +168,7 @@ def test_two_labs_hold_two_slices_and_a_third_is_sent_to_the_waiting_room(campus
 def test_the_spawn_page_is_told_what_happens_in_both_languages(campus: ContainerCampus) -> None:
     campus.enrol("waiter")
     campus.token_of("waiter")
-    starter = threading.Thread(target=campus.ask_start, args=("waiter",))
+    starter = threading.Thread(target=campus.ask_start, args=("waiter", "slow"))  # it is there to be watched
     starter.start()
     wait_for("the start begins", lambda: campus.server("waiter"))
     events = campus.progress("waiter")

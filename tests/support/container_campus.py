@@ -34,7 +34,7 @@ from portal.demo import demo_password
 
 ROOT = Path(__file__).resolve().parents[2]
 PROXY = ROOT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-IMAGE = "bitgoeul-lab-cpu"
+IMAGE = os.environ.get("BITGOEUL_TEST_LAB", "bitgoeul-lab-cpu")  # or the large bitgoeul-lab-gpu, where it was built
 GATEWAY = "10.213.0.1"
 PUBLIC, HUB, PORTAL, PROXY_API = 8000, 8081, 8010, 8001
 DEVICES = {"GPU-11111111-aaaa", "MIG-22222222-bbbb"}
@@ -42,6 +42,7 @@ USUAL = {"image": IMAGE, "memory": "1G", "cpus": 1, "shm": "64M", "pids": 256}
 PROFILES: dict[str, dict[str, Any]] = {
     "cpu": {**USUAL, "title": {"ko": "CPU", "en": "CPU"}},
     "gpu-slice": {**USUAL, "title": {"ko": "GPU 조각", "en": "GPU slice"}, "kind": "GPU"},
+    "slow": {**USUAL, "title": {"ko": "느린 CPU", "en": "Slow CPU"}, "cpus": 0.2},
     "absent": {**USUAL, "title": {"ko": "없는 이미지", "en": "No image"}, "image": "bitgoeul-no-such-image"},
 }
 

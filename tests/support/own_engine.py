@@ -37,7 +37,7 @@ exec docker-init -- sleep infinity
 HOOK = """#!/bin/sh
 # the container's own environment is in its bundle; nvidia's hook reads the same place
 config=$(sed -n 's/.*"bundle": *"\\([^"]*\\)".*/\\1/p')/config.json
-tr ',' '\\n' <"$config" | grep -o 'NVIDIA_[A-Z_]*=[^"]*' >>"$(dirname "$0")/asked"
+tr ',' '\\n' <"$config" | grep -o 'NVIDIA_VISIBLE_DEVICES=[^"]*' >>"$(dirname "$0")/asked"
 """
 
 
