@@ -41,7 +41,7 @@ def world(lab_engine: OwnEngine) -> Iterator[World]:
 @pytest.fixture(scope="session")
 def campus(lab_engine: OwnEngine, world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContainerCampus]:
     """A campus whose labs are containers of that engine."""
-    campus = ContainerCampus(lab_engine, tmp_path_factory.mktemp("campus"), {"BITGOEUL_LAB_HOME_QUOTA": "5G"})
+    campus = ContainerCampus(lab_engine, tmp_path_factory.mktemp("campus"), {"BITGOEUL_LAB_HOME_QUOTA": "256M"})
     try:
         campus.start()
         yield campus

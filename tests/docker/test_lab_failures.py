@@ -9,8 +9,9 @@ from typing import Any
 import docker
 import docker.errors
 import pytest
-from container_campus import IMAGE, ContainerCampus
+from container_campus import IMAGE, PROFILES, ContainerCampus
 from docker.utils import kwargs_from_env
+from own_engine import PLACE
 from waiting import wait_for
 from world import SILENT, SITE, World
 
@@ -66,10 +67,10 @@ def test_an_image_that_takes_long_keeps_nobody_else_waiting(
 
 
 def test_hardware_that_doesn_t_exist_is_refused_with_the_portal_s_words(campus: ContainerCampus) -> None:
+    there = ", ".join(PROFILES)
     assert campus.refusal("dreamer", "quantum") == (
         403,
-        "'quantum' 장비가 없습니다. 있는 장비: cpu, gpu-slice, absent.\n"
-        "There is no hardware 'quantum'; there is: cpu, gpu-slice, absent.",
+        f"'quantum' 장비가 없습니다. 있는 장비: {there}.\nThere is no hardware 'quantum'; there is: {there}.",
     )
 
 
@@ -94,23 +95,29 @@ def test_a_grading_server_without_its_folder_says_what_to_do(campus: ContainerCa
     assert "folder of the course" in refused.json()["message"]
 
 
-def test_a_limit_of_the_disk_that_the_engine_can_t_give_is_said_once_and_labs_are_read_only_instead(
+def test_a_limit_of_the_disk_is_held_or_said_once_to_be_missing_and_labs_are_read_only_instead(
     campus: ContainerCampus, change_hardware: Change
 ) -> None:
-    change_hardware({"cpu": {"disk": "1G"}})
+    change_hardware({"cpu": {"disk": "128M"}})
     for name in ("limited", "limited-too"):
         lab = campus.start_lab(name)
-        assert lab.container["HostConfig"]["ReadonlyRootfs"]
+        assert lab.container["HostConfig"]["ReadonlyRootfs"] == (not PLACE)
+        if PLACE:  # /tmp lies in the image then, not in memory
+            assert lab.run("sh", "-c", "head -c 64M /dev/zero > /tmp/enough")[0] == 0
+            assert lab.run("sh", "-c", "head -c 128M /dev/zero > /tmp/too-much")[0] != 0
         campus.stop_lab(name)
-    assert campus.hub_log.count("This engine can't limit what containers write") == 1
+    assert campus.hub_log.count("This engine can't limit what containers write") == (0 if PLACE else 1)
 
 
 def test_a_home_s_quota_is_held_or_said_to_be_missing_and_never_pretended(campus: ContainerCampus) -> None:
-    campus.start_lab("hoarder")
-    campus.stop_lab("hoarder")
+    lab = campus.start_lab("hoarder")
     options = campus.engine.api.inspect_volume("test-hoarder-home")["Options"]
-    said = campus.hub_log.count("This engine can't limit volumes; homes have NO quota")
-    assert (options, said) in [({"size": str(5 << 30)}, 0), (None, 1)]
+    assert options == ({"size": str(256 << 20)} if PLACE else None)
+    assert campus.hub_log.count("This engine can't limit volumes; homes have NO quota") == (0 if PLACE else 1)
+    assert lab.run("sh", "-c", "head -c 200M /dev/zero > ~/enough")[0] == 0
+    too_much = lab.run("sh", "-c", "head -c 100M /dev/zero > ~/too-much")
+    assert (too_much[0] != 0) == bool(PLACE), too_much
+    campus.stop_lab("hoarder")
 
 
 def test_an_engine_without_a_gpu_runtime_is_told_apart() -> None:
