@@ -7,7 +7,8 @@ anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,6 +38,10 @@ from portal.database_schemas import MakeSchema
 
 VERSION = "alembic_version"
 BATCH = 1000
+#: seconds in which a server begins to answer; Compose 2 doesn't wait for its health before it runs a command
+STARTS_WITHIN = 60
+#: what libpq and the server say meanwhile
+STARTING = ("Is the server running", "the database system is starting up")
 
 
 class _AsWritten(TypeDecorator[str]):
@@ -54,6 +59,33 @@ class _AsWritten(TypeDecorator[str]):
 
 def is_postgres(url: str) -> bool:
     return make_url(url).get_backend_name() == "postgresql"
+
+
+def await_server(url: str, tell: Callable[[str], None]) -> None:
+    """Return when the PostgreSQL server at `url` answers, after STARTS_WITHIN seconds at the latest.
+
+    `tell` hears once, in both languages, that it is waited for. Whatever else is wrong is left to who uses the server.
+    """
+    deadline = time.monotonic() + STARTS_WITHIN
+    told = False
+    with _engine(url) as engine:
+        while True:
+            try:
+                engine.connect().close()
+            except SQLAlchemyError as error:
+                said = str(getattr(error, "orig", None) or error)
+                if not any(words in said for words in STARTING) or time.monotonic() > deadline:
+                    return
+            else:
+                return
+            if not told:
+                told = True
+                where = make_url(url).render_as_string(hide_password=True)
+                tell(
+                    f"{where} 데이터베이스가 시작하기를 {STARTS_WITHIN}초까지 기다립니다.\n"
+                    f"Waiting for the database {where} to start, {STARTS_WITHIN} s at most."
+                )
+            time.sleep(0.5)
 
 
 def require_empty(url: str) -> None:

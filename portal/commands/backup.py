@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from portal.backup import back_up
+from portal.commands.databases import await_databases
 from portal.commands.options import data_option
 from portal.settings import PortalSettings
 
@@ -25,5 +26,6 @@ def backup(data: Path, homes: bool, secrets: bool, file: Path) -> None:
     only you can read it. SQLite and PostgreSQL campuses write the same, and each restores the other's.
     """
     settings = PortalSettings.from_environment(os.environ, data=data)
+    await_databases(settings)
     report = back_up(settings, file, homes=homes, secrets=secrets, now=datetime.now(UTC))
     click.echo(f"{file}: {report.files:,} files, {report.size / 1e6:,.1f} MB before compression")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from portal.commands.databases import await_databases
 from portal.commands.options import data_option
 from portal.restore import restore as restore_backup
 from portal.settings import PortalSettings
@@ -21,7 +22,9 @@ def restore(data: Path, file: Path) -> None:
     Settings say where it goes: the data folder, and PostgreSQL where BITGOEUL_DATABASE_URL names it. Secrets and
     settings that are there already stay. Then start the campus on that folder as before: bitgoeul up --data FOLDER
     """
-    report = restore_backup(PortalSettings.from_environment(os.environ, data=data), file)
+    settings = PortalSettings.from_environment(os.environ, data=data)
+    await_databases(settings)
+    report = restore_backup(settings, file)
     click.echo(f"{data}: {report.files:,} files, {report.size / 1e6:,.1f} MB restored from {file}")
     if report.kept:
         click.echo(f"그대로 둠 kept as they were: {', '.join(report.kept)}")

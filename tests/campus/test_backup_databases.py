@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,17 +17,20 @@ from typing import Any
 
 import pytest
 from portal_site import COURSE, FEEDBACK_HTML, Site, fill, hand_in, make_settings, run_site
-from sqlalchemy import create_engine, event, inspect, select, text
+from postgres_server import running_postgres
+from sqlalchemy import create_engine, event, inspect, make_url, select, text
 
 from cohorts.database import Base, Database, migrate
 from cohorts.errors import Conflict, Invalid
 from cohorts.models import Person
 from grader.models import Attempt, Marking
 from portal.backup import back_up
+from portal.database_copy import await_server
 from portal.restore import restore
 from portal.settings import PortalSettings
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+SOCKET = ".s.PGSQL.5432"
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
 
 
@@ -314,3 +318,21 @@ def test_backups_that_lie_in_the_data_folder_are_not_backed_up(
     back_up(here, here.data / "backups/1.tar.gz", homes=True, now=NOW)
     report = back_up(here, here.data / "backups/2.tar.gz", homes=True, now=NOW)
     assert report.files == 1
+
+
+@pytest.mark.postgres
+def test_a_server_that_only_starts_is_waited_for_and_one_that_refuses_isn_t(tmp_path: Path) -> None:
+    said: list[str] = []
+    with running_postgres() as url:
+        place = Path(make_url(url).query["host"])
+        later = threading.Timer(1, lambda: (tmp_path / SOCKET).symlink_to(place / SOCKET))
+        later.start()
+        began = time.monotonic()
+        await_server(url.replace(str(place), str(tmp_path)), said.append)
+        assert (tmp_path / SOCKET).exists()
+        assert time.monotonic() - began >= 1
+        assert len(said) == 1
+        assert "Waiting for the database" in said[0]
+        await_server(url, said.append)
+        await_server(url.replace("/postgres?", "/no-such-database?"), said.append)
+        assert len(said) == 1
