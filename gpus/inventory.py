@@ -1,7 +1,7 @@
 """Which slices there are: declared in a file, reported by the container engine, or read by a node's agent.
 
-Owns nodes and slices; whether one is lent is the leases' business. What is no longer there is kept, for the records,
-and not lent.
+Owns nodes and slices; that one is lent is told by its leases, through the database's triggers. What is no longer there
+is kept, for the records, and not lent.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from cohorts.database import table_of
 from cohorts.errors import NotFound
 from gpus.hardware import DeclaredNode
-from gpus.models import Lease, Node, NodeState, Slice, Source
+from gpus.models import Node, NodeState, Slice, Source
 
-_S, _N, _L = table_of(Slice), table_of(Node), table_of(Lease)
+_S, _N = table_of(Slice), table_of(Node)
 _FREE = (
     select(_S.c.id, _S.c.node)
     .join(_N, _N.c.name == _S.c.node)
@@ -39,11 +39,10 @@ _AVAILABLE = (
     .where(_S.c.kind == bindparam("kind"), _S.c.present, _N.c.state == NodeState.READY, _N.c.drained.is_(False))
 )
 _STOCK = (
-    select(_S.c.kind, _S.c.present, _N.c.state, _N.c.drained, _L.c.id.is_not(None), func.count())
+    select(_S.c.kind, _S.c.present, _N.c.state, _N.c.drained, _S.c.lent, func.count())
     .select_from(_S)
     .join(_N, _N.c.name == _S.c.node)
-    .outerjoin(_L, (_L.c.slice_id == _S.c.id) & _L.c.ended_at.is_(None))
-    .group_by(_S.c.kind, _S.c.present, _N.c.state, _N.c.drained, _L.c.id.is_not(None))
+    .group_by(_S.c.kind, _S.c.present, _N.c.state, _N.c.drained, _S.c.lent)
 )
 
 

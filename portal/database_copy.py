@@ -33,6 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 from sqlalchemy.types import TypeDecorator
 
+from cohorts.database import reason_of
 from cohorts.errors import Conflict, Invalid
 from portal.database_schemas import MakeSchema
 
@@ -214,5 +215,5 @@ def _told(url: str) -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         where = make_url(url).render_as_string(hide_password=True)
-        why = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        why = reason_of(error)
         raise Invalid(f"The database {where} failed: {why}", f"{where} 데이터베이스 오류: {why}") from error
